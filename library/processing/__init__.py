@@ -1,0 +1,1 @@
+"""Paths and values in, paths and values out: media and archives without Django."""

@@ -1,0 +1,124 @@
+"""The box structure of HEIC, AVIF, MP4 and MOV files (ISO/IEC 14496-12, 23008-12), by bytes alone.
+
+Every count and length comes from the file, so each is checked against what is there.
+"""
+
+import struct
+from collections.abc import Iterator
+from mmap import mmap
+from typing import NamedTuple
+
+MAX_BOXES = 1_000_000
+
+# A box of these kinds must lie in the file whole; anything else at the end may be a trailer.
+_ESSENTIAL = frozenset((b"ftyp", b"mdat", b"meta", b"moov", b"moof"))
+# The four rotating numbers of a display matrix, as the EXIF orientation that does the same.
+_TURNS = {
+    (1, 0, 0, 1): 1,
+    (-1, 0, 0, 1): 2,
+    (-1, 0, 0, -1): 3,
+    (1, 0, 0, -1): 4,
+    (0, 1, 1, 0): 5,
+    (0, 1, -1, 0): 6,
+    (0, -1, -1, 0): 7,
+    (0, -1, 1, 0): 8,
+}
+
+
+class Box(NamedTuple):
+    """One box: its four-letter kind and where its content lies."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def boxes(data: mmap, start: int, end: int) -> Iterator[Box]:
+    """Yield the boxes between two offsets; a box may claim to end after `end`.
+
+    Stops without complaint where no box header follows (padding, trailers, junk).
+    """
+    at = start
+    for _ in range(MAX_BOXES):
+        if at + 8 > end:
+            return
+        size, kind = struct.unpack_from(">I4s", data, at)
+        content = at + 8
+        if size == 1 and at + 16 <= end:
+            (size,) = struct.unpack_from(">Q", data, content)
+            content = at + 16
+        stop = end if size == 0 else at + size
+        if stop < content or not all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind):
+            return
+        yield Box(kind, content, stop)
+        at = stop
+
+
+def is_complete(data: mmap, *, needed: frozenset[bytes]) -> bool:
+    """Tell whether the file holds its boxes whole, and at least one of those that it needs."""
+    seen = set()
+    for box in boxes(data, 0, len(data)):
+        if box.end > len(data):
+            if box.kind in _ESSENTIAL:
+                return False
+            break
+        seen.add(box.kind)
+    return not seen.isdisjoint(needed)
+
+
+def largest_picture_pixels(data: mmap) -> int:
+    """Return the pixels of the largest picture that a HEIC or AVIF file declares."""
+    return max(
+        (
+            int.from_bytes(data[box.start + 4 : box.start + 8], "big")
+            * int.from_bytes(data[box.start + 8 : box.start + 12], "big")
+            for box in _find(data, (b"meta", b"iprp", b"ipco", b"ispe"))
+        ),
+        default=0,
+    )
+
+
+def track_duration_ms(data: mmap) -> int | None:
+    """Return how long the first track plays, as its media header says (`mvhd` counts repeats)."""
+    for box in _find(data, (b"moov", b"trak", b"mdia", b"mdhd")):
+        form, at = (">IQ", 20) if data[box.start] == 1 else (">II", 12)
+        if box.start + at + struct.calcsize(form) <= box.end:
+            scale, duration = struct.unpack_from(form, data, box.start + at)
+            unknown = duration >= (1 << 64) - 1 or (form == ">II" and duration == (1 << 32) - 1)
+            return None if unknown or not scale else round(1000 * duration / scale)
+    return None
+
+
+def track_orientation(data: mmap, track_id: int) -> int:
+    """Return how a track is to be turned, as an EXIF orientation; odd angles count as upright."""
+    for box in _find(data, (b"moov", b"trak", b"tkhd")):
+        late = 12 if data[box.start] == 1 else 0  # version 1 has three 64-bit times
+        if box.start + 76 + late > box.end:
+            continue
+        (found,) = struct.unpack_from(">I", data, box.start + 12 + (8 if late else 0))
+        if found == track_id:
+            a, b, _, c, d = struct.unpack_from(">5i", data, box.start + 40 + late)
+            return _TURNS.get((_sign(a), _sign(b), _sign(c), _sign(d)), 1)
+    return 1
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+def _find(data: mmap, route: tuple[bytes, ...]) -> Iterator[Box]:
+    """Yield the boxes at the end of a route of kinds, each whole within its parent."""
+    level = [Box(b"", 0, len(data))]
+    for kind in route:
+        level = [
+            found
+            for parent in level
+            for found in boxes(data, parent.start + _preamble(parent), parent.end)
+            if found.kind == kind and found.end <= parent.end and found.start < found.end
+        ]
+    yield from level
+
+
+def _preamble(box: Box) -> int:
+    """Return the bytes before a container's first box: `meta` carries a version and flags."""
+    return 4 if box.kind == b"meta" else 0

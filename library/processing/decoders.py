@@ -1,0 +1,88 @@
+"""The decoders, each opened for one named format only, so that none of them guesses."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import pillow_heif
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+from PIL import AvifImagePlugin, Image, WebPImagePlugin
+
+from library.processing.errors import UnsupportedMediaError
+from library.processing.exif import read_exif
+from library.processing.headers import Header
+
+THREADS = 2
+NO_PICTURES = "This file has sound but no pictures."
+
+# What Pillow, pillow-heif and PyAV raise over a broken file; MemoryError is not among them.
+DECODER_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    av.FFmpegError,
+)
+
+_PILLOW_NAMES = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "heic": "HEIF",
+    "avif": "AVIF",
+}
+
+Image.MAX_IMAGE_PIXELS = None  # our own limits are checked before a picture is opened
+Image.preinit()
+pillow_heif.register_heif_opener(decode_threads=THREADS, thumbnails=False, depth_images=False)
+AvifImagePlugin.DEFAULT_MAX_THREADS = THREADS
+assert WebPImagePlugin.SUPPORTED  # noqa: S101
+
+
+def open_photo(path: Path, format_name: str) -> Image.Image:
+    """Open a photo without decoding it yet.
+
+    Raises:
+        DECODER_ERRORS: it is damaged.
+    """
+    return Image.open(path, formats=(_PILLOW_NAMES[format_name],))
+
+
+def photo_orientation(picture: Image.Image, header: Header, format_name: str) -> int:
+    """Return how the decoded picture is to be turned, as an EXIF orientation.
+
+    The HEIC decoder turns pictures itself; the AVIF decoder puts the file's own turn (`irot`,
+    `imir`) in the place of the EXIF orientation.
+    """
+    if format_name == "heic":
+        return 1
+    exif = picture.info.get("exif", b"") if format_name == "avif" else header.exif
+    return read_exif(exif).orientation
+
+
+def open_video(file: BinaryIO) -> tuple[InputContainer, VideoStream]:
+    """Open a MOV or MP4 from an open file: FFmpeg may neither guess a format nor open others.
+
+    Raises:
+        DECODER_ERRORS: it is damaged.
+        UnsupportedMediaError: there is no video track.
+    """
+    container = av.open(file, "r", format="mov", metadata_errors="ignore")
+    for stream in container.streams.video:
+        if stream.width and stream.height and not stream.disposition & Disposition.attached_pic:
+            stream.thread_count = THREADS
+            return container, stream
+    container.close()
+    raise UnsupportedMediaError(NO_PICTURES)

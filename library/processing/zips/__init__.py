@@ -1,0 +1,24 @@
+"""A ZIP archive as an address space.
+
+Size and CRC-32 of every file are known beforehand, so the list of entries alone settles names,
+offsets, total length and ETag, and any byte range can be made without reading the rest.
+"""
+
+from library.processing.zips.layout import (
+    Entry,
+    EntryChangedError,
+    Plan,
+    ReadEntry,
+    plan_archive,
+)
+from library.processing.zips.names import safe_member_name, unique_member_names
+
+__all__ = [
+    "Entry",
+    "EntryChangedError",
+    "Plan",
+    "ReadEntry",
+    "plan_archive",
+    "safe_member_name",
+    "unique_member_names",
+]

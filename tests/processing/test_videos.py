@@ -1,0 +1,170 @@
+"""Videos: facts from the container, and an upright poster that shows something."""
+
+# ruff: noqa: DTZ001 - the wall clocks of cameras have no zone
+
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image, ImageStat
+
+from library.processing.errors import DamagedMediaError, TooLargeError, UnsupportedMediaError
+from library.processing.probe import probe
+from library.processing.values import Rendered
+from library.processing.videos import render_video
+from tests.processing.corpus import corpus_file
+
+LIMITS = {"max_pixels_jpeg": 250_000_000, "max_pixels_other": 100_000_000}
+
+
+def film(path: Path, colors: list[str], *, degrees: int = 0) -> Path:
+    """Write half a second of each color, the left half white, at 160 x 96."""
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        stream.codec_context.gop_size = 5
+        if degrees:
+            stream.set_display_rotation(degrees)
+        for number in range(5 * len(colors)):
+            picture = Image.new("RGB", (160, 96), colors[number // 5])
+            if colors[number // 5] != "black":
+                picture.paste("white", (0, 0, 80, 96))
+            frame = av.VideoFrame.from_image(picture)
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def render(source: Path, folder: Path, **sizes: int) -> Rendered:
+    sizes = {"thumbnail_px": 64, "preview_px": 128, **sizes}
+    return render_video(source, folder, probe(source, **LIMITS), **sizes)
+
+
+def brightness(picture: Image.Image, box: tuple[int, int, int, int]) -> float:
+    return ImageStat.Stat(picture.convert("L").crop(box)).mean[0]
+
+
+def test_facts_of_a_film(tmp_path):
+    facts = probe(film(tmp_path / "film", ["red"] * 4), **LIMITS)
+
+    assert (facts.format, facts.kind, facts.content_type) == ("mp4", "video", "video/mp4")
+    assert (facts.width_px, facts.height_px, facts.frames) == (160, 96, 20)
+    assert (facts.duration_ms, facts.has_sound) == (2000, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "taken_at", "offset", "source"),
+    [
+        ("video/meta.mov", (720, 1280), datetime(2019, 2, 12, 15, 27, 12), 480, "quicktime"),
+        ("live/train.mov", (1440, 1080), datetime(2021, 4, 10, 11, 43, 59), 60, "quicktime"),
+        ("video/video.mov", (1920, 1080), datetime(2015, 1, 19, 12, 45, 11), -480, "quicktime"),
+        ("video/meta.mp4", (1080, 1920), datetime(2024, 2, 3, 7, 5, 38), 0, "container"),
+        ("video/sample-5s_h265.mp4", (1376, 1840), None, None, None),
+    ],
+)
+def test_dates_and_sizes_of_real_videos(name, size, taken_at, offset, source):
+    facts = probe(corpus_file(name), **LIMITS)
+
+    assert (facts.width_px, facts.height_px) == size
+    assert (facts.taken_at, facts.taken_offset_minutes, facts.taken_from) == (
+        taken_at,
+        offset,
+        source,
+    )
+
+
+def test_sound_and_camera_of_a_real_video():
+    facts = probe(corpus_file("live/train.mov"), **LIMITS)
+
+    assert facts.has_sound
+    assert (facts.camera_make, facts.camera_model) == ("Apple", "iPhone 6s")
+
+
+def test_sound_alone_is_no_video():
+    with pytest.raises(UnsupportedMediaError, match="sound but no pictures"):
+        probe(corpus_file("video/mp4-with-audio.mp4"), **LIMITS)
+
+
+def test_a_video_has_a_pixel_limit_too(tmp_path):
+    with pytest.raises(TooLargeError):
+        probe(film(tmp_path / "film", ["red"]), max_pixels_jpeg=0, max_pixels_other=160 * 96 - 1)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "size", "white"),
+    [
+        (0, (128, 77), (4, 4, 56, 73)),
+        (90, (77, 128), (4, 68, 73, 124)),
+        (180, (128, 77), (72, 4, 124, 73)),
+        (270, (77, 128), (4, 4, 73, 60)),
+    ],
+)
+def test_rotation_is_applied_to_poster_and_facts(degrees, size, white, tmp_path):
+    # A rotation of 90 turns counterclockwise: the left side ends up at the bottom.
+    source = film(tmp_path / "film", ["#202020"] * 2, degrees=degrees)
+
+    rendered = render(source, tmp_path)
+
+    poster = Image.open(tmp_path / "poster.webp")
+    assert poster.size == size
+    assert brightness(poster, white) > 200
+    facts = rendered.facts
+    assert (facts.width_px > facts.height_px) == (size[0] > size[1])
+
+
+def test_reflections_are_applied_too(tmp_path):
+    source = corpus_file("video/sample_rotate_and_reflect.mp4")
+    with av.open(str(source)) as container:
+        stored = next(container.decode(video=0)).to_image()
+
+    render(source, tmp_path, preview_px=1080)
+
+    poster = Image.open(tmp_path / "poster.webp")
+    expected = stored.transpose(Image.Transpose.TRANSPOSE)
+    assert poster.size == expected.size
+    small = [picture.convert("L").resize((9, 12)) for picture in (poster, expected)]
+    gaps = [abs(a - b) for a, b in zip(*(p.tobytes() for p in small), strict=True)]
+    assert sum(gaps) / len(gaps) < 12
+
+
+def test_black_beginnings_are_passed_over(tmp_path):
+    rendered = render(film(tmp_path / "film", ["black"] * 3 + ["red"] * 3), tmp_path)
+
+    assert rendered.placeholder > "#800000"
+
+
+def test_a_film_that_is_all_black_still_has_a_poster(tmp_path):
+    rendered = render(film(tmp_path / "film", ["black"] * 2), tmp_path)
+
+    assert [file.kind for file in rendered.renditions] == ["thumbnail", "poster"]
+    assert rendered.placeholder == "#000000"
+
+
+def test_posters_are_not_enlarged(tmp_path):
+    rendered = render(film(tmp_path / "film", ["red"]), tmp_path, preview_px=2016, thumbnail_px=640)
+
+    assert {(file.width_px, file.height_px) for file in rendered.renditions} == {(160, 96)}
+
+
+def test_a_film_whose_pictures_are_gone_is_damaged(tmp_path):
+    source = film(tmp_path / "film", ["red"] * 2)
+    data = bytearray(source.read_bytes())
+    start = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4
+    data[start:end] = bytes(end - start)
+    source.write_bytes(data)
+
+    with pytest.raises(DamagedMediaError, match="video is damaged"):
+        render(source, tmp_path)
+
+
+def test_a_playlist_dressed_as_a_film_opens_nothing(tmp_path):
+    secret = film(tmp_path / "secret.mp4", ["red"])
+    dressed = b"\0\0\0\x10ftypisom\0\0\0\0#EXTM3U\n" + str(secret).encode()
+    (tmp_path / "film").write_bytes(dressed + b"\0\0\0\x08moov")
+
+    with pytest.raises(DamagedMediaError):
+        probe(tmp_path / "film", **LIMITS)
