@@ -1,0 +1,61 @@
+# `make run` and `make test` need python3 (3.11 or later), python3-venv and make; they set up the rest themselves.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN_STAMP := .venv/.run-$(shell cat requirements.txt 2>/dev/null | cksum | cut -d' ' -f1)
+DEV_STAMP := .venv/.dev-$(shell cat requirements-dev.txt 2>/dev/null | cksum | cut -d' ' -f1)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: run test check bench lock screenshots browser clean
+
+run: $(RUN_STAMP)
+	@exec $(BIN)/python manage.py up
+
+test: $(DEV_STAMP) browser
+	$(BIN)/python -m pytest -q --durations=5 $(ARGS)
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
+	$(BIN)/mypy config library shares manage.py
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') PUBLIC_BASE_URL=https://photos.example.org \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: $(DEV_STAMP)
+	$(BIN)/python -m tests.benchmarks
+
+screenshots: $(DEV_STAMP) browser
+	$(BIN)/python -m pytest -q tests/browser/test_screenshots.py --screenshots=docs
+
+lock: $(DEV_STAMP)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
+		pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
+		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+# A browser for the tests: the one that is there, else Debian's for root, else Playwright's own.
+browser: $(DEV_STAMP)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+		else $(BIN)/playwright install chromium; fi; }
+
+$(RUN_STAMP): .venv/bin/python
+	@echo "Installing what the site needs"
+	@$(PIP) -r requirements.txt
+	@rm -f .venv/.run-* && touch $@
+
+$(DEV_STAMP): .venv/bin/python
+	@echo "Installing what the tests need"
+	@$(PIP) -r requirements-dev.txt
+	@rm -f .venv/.dev-* && touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; this is $$($(PYTHON) --version)."; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

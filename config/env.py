@@ -1,0 +1,56 @@
+"""Typed values from the environment and from a `.env` file beside manage.py."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def load_env_file(path: Path) -> None:
+    """Put `NAME=value` lines of a file into the environment; what is already set there wins."""
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, separator, value = line.strip().partition("=")
+        if separator and not name.startswith("#"):
+            os.environ.setdefault(name.strip(), value.strip().strip("\"'"))
+
+
+def text(name: str, default: str = "", *, choices: Iterable[str] = ()) -> str:
+    """Return a variable's text; an empty one counts as not set."""
+    value = os.environ.get(name, "").strip() or default
+    allowed = tuple(choices)
+    if allowed and value not in allowed:
+        msg = f"{name} is {value!r}; it can be {' or '.join(allowed)}."
+        raise ImproperlyConfigured(msg)
+    return value
+
+
+def number(name: str, default: int) -> int:
+    """Return a whole number, at least 0."""
+    value = text(name, str(default))
+    if not value.isdecimal():
+        msg = f"{name} is {value!r}; it has to be a whole number."
+        raise ImproperlyConfigured(msg)
+    return int(value)
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Return a yes or no, written as 1/0, true/false, yes/no or on/off."""
+    value = text(name, "1" if default else "0").lower()
+    if value not in _WORDS:
+        msg = f"{name} is {value!r}; it can be 1 or 0."
+        raise ImproperlyConfigured(msg)
+    return _WORDS[value]

@@ -1,0 +1,271 @@
+"""Settings, all from the environment; `.env.example` names each variable with its default."""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+
+from config import connections, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.load_env_file(BASE_DIR / ".env")
+
+# Places
+
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+BLOBS_DIR = DATA_DIR / "blobs"
+INCOMING_DIR = DATA_DIR / "incoming"
+STATIC_ROOT = DATA_DIR / "static"
+for _folder in (BLOBS_DIR, INCOMING_DIR, STATIC_ROOT):
+    _folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+# Address
+
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000)
+PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+_public = urlsplit(PUBLIC_BASE_URL)
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+IS_LOOPBACK = _public.hostname in LOOPBACK_HOSTS
+IS_HTTPS = _public.scheme == "https"
+ALLOWED_HOSTS = [
+    _public.hostname or "",
+    *(("127.0.0.1", "localhost", "[::1]") if IS_LOOPBACK else ()),
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+
+# Core
+
+DEBUG = env.flag("DEBUG")
+
+
+def _secret_key() -> str:
+    """Return the key from the environment, or one made once and kept in DATA_DIR."""
+    if given := env.text("SECRET_KEY"):
+        return given
+    path = DATA_DIR / "secret.key"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return path.read_text(encoding="ascii")
+
+
+SECRET_KEY = _secret_key()
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "config.apps.SiteConfig",
+    "shares.apps.SharesConfig",
+    "library.apps.LibraryConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "template_partials.apps.SimpleAppConfig",
+    "allauth",
+    "allauth.account",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+            "builtins": [
+                "django.templatetags.static",
+                "template_partials.templatetags.partials",
+                "library.templatetags.pictures",
+            ],
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            [
+                                "django.template.loaders.filesystem.Loader",
+                                "django.template.loaders.app_directories.Loader",
+                            ],
+                        )
+                    ],
+                )
+            ],
+        },
+    }
+]
+
+# Database; allauth's throttles live in a second file, so that they never wait for a library's writes
+
+DATABASES = {
+    "default": connections.database(
+        env.text("DATABASE_URL"), sqlite_path=DATA_DIR / "passalong.sqlite3"
+    ),
+    "cache": connections.sqlite_database(DATA_DIR / "cache.sqlite3"),
+}
+DATABASE_ROUTERS = ["config.routers.CacheRouter"]
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+}
+
+# Accounts
+
+AUTH_USER_MODEL = "library.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "display_name"]},
+    },
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "library:grid"
+LOGOUT_REDIRECT_URL = "library:home"
+SIGN_UPS = env.text("SIGN_UPS", "open" if IS_LOOPBACK else "closed", choices=("open", "closed"))
+ACCOUNT_ADAPTER = "library.accounts.AccountAdapter"
+ACCOUNT_SIGNUP_FORM_CLASS = "library.forms.SignupForm"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_USER_DISPLAY = "library.accounts.display_name"
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXIES", 0)
+
+# Mail
+
+globals().update(connections.mail(env.text("EMAIL_URL"), outbox=DATA_DIR / "outbox"))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text(
+    "MAIL_FROM", f"Passalong <passalong@{_public.hostname}>"
+)
+
+# Safety in the browser
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "style-src-attr": ["'unsafe-inline'"],  # numbers and colours, from one template tag
+        "img-src": [SELF, "data:", "blob:"],  # blob: faces of files that are being uploaded
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+CSRF_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # other sites on sub-domains are not ours to decide about
+    "security.W008",  # the proxy that speaks https redirects; we never see plain http from outside
+    "security.W021",  # a preload list is the owner's own choice
+]
+
+# Uploads and limits
+
+FILE_UPLOAD_HANDLERS = ["library.uploads.RefusingUploadHandler"]  # the upload page sets its own
+UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 10 << 30)
+IMAGE_MAX_PIXELS_JPEG = env.number("IMAGE_MAX_PIXELS_JPEG", 250_000_000)
+IMAGE_MAX_PIXELS_OTHER = env.number("IMAGE_MAX_PIXELS_OTHER", 100_000_000)
+THUMBNAIL_LONGEST_EDGE_PX = 640
+PREVIEW_LONGEST_EDGE_PX = 2016
+SHARE_MAX_ITEMS = env.number("SHARE_MAX_ITEMS", 10_000)
+SHARE_DEFAULT_LIFETIME_DAYS = env.number("SHARE_DEFAULT_LIFETIME_DAYS", 30)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = SHARE_MAX_ITEMS + 100
+DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 << 20
+
+# Work in the background
+
+CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = connections.broker(
+    env.text("REDIS_URL"), queue=DATA_DIR / "queue"
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 5_000
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "queue" / "beat")
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "library.tasks.sweep_task", "schedule": 10, "options": {"expires": 10}},
+    "tidy": {"task": "library.tasks.tidy_task", "schedule": 600, "options": {"expires": 600}},
+    "tidy-queue": {
+        "task": "config.tasks.tidy_queue_task",
+        "schedule": 600,
+        "options": {"expires": 600},
+    },
+    "end-expired": {
+        "task": "shares.tasks.end_expired_task",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+}
+
+# Language, time, static files, logs
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"mask": {"()": "config.logs.MaskTokens"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["mask"], "formatter": "line"}
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}

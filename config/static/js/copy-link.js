@@ -1,0 +1,81 @@
+// Copy Link. The link is made at the press, and reaches the clipboard inside that same gesture:
+// the clipboard is handed a promise, because Safari takes nothing once the gesture is over.
+
+const dialog = document.querySelector("#dialog");
+
+async function make(form) {
+  const response = await fetch(form.action, {
+    method: "POST",
+    body: new FormData(form),
+    headers: { Accept: "application/json" },
+    redirect: "error",
+  });
+  const made = await response.json();
+  if (!response.ok) throw new Error(made.problem);
+  return made;
+}
+
+// Returns whether the text is in the clipboard. `text` is a promise.
+async function copy(text) {
+  if (!navigator.clipboard) return false; // no secure context: the visible field is selected instead
+  try {
+    const blob = text.then((value) => new Blob([value], { type: "text/plain" }));
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+    return true;
+  } catch {
+    try {
+      await navigator.clipboard.writeText(await text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function tell(root, copied) {
+  const said = root.querySelector("[data-copied]");
+  const field = root.querySelector(".address");
+  if (copied) {
+    said.textContent = "Link copied.";
+  } else {
+    said.textContent = `Press ${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}C to copy the link.`;
+    field.focus();
+    field.select();
+  }
+}
+
+async function makeAndCopy(form) {
+  const button = form.querySelector("[type=submit]");
+  const problem = form.querySelector("[data-problem]");
+  button.disabled = true;
+  problem.hidden = true;
+  const made = make(form);
+  const copied = copy(made.then((link) => link.url));
+  try {
+    const link = await made;
+    await htmx.ajax("GET", link.sheet, { target: dialog, swap: "innerHTML" });
+    tell(dialog, await copied);
+    history.replaceState(null, "", `?link=${link.link}`);
+    dialog.addEventListener("close", () => history.replaceState(null, "", location.pathname), { once: true });
+    document.dispatchEvent(new Event("passalong:link-made"));
+  } catch (error) {
+    button.disabled = false;
+    problem.hidden = false;
+    problem.textContent = error.message === "Failed to fetch" || error instanceof TypeError
+      ? "The site can't be reached. No link was made; try again when you are back online."
+      : error.message;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-makes-link]") || !dialog.contains(event.target)) return;
+  event.preventDefault();
+  makeAndCopy(event.target);
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const root = button.closest("[data-link]");
+  tell(root, await copy(Promise.resolve(root.dataset.link)));
+});

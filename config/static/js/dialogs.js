@@ -1,0 +1,32 @@
+// One <dialog> for every sheet: whatever htmx puts into it is shown, and leaves with it.
+
+const dialog = document.querySelector("#dialog");
+
+dialog.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target === dialog && !dialog.open) dialog.showModal();
+});
+dialog.addEventListener("click", (event) => {
+  if (event.target === dialog || event.target.closest("[data-close]")) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+dialog.addEventListener("close", () => dialog.replaceChildren());
+
+// A page that was left with a sheet open names it, and gets it back.
+const sheet = dialog.dataset.sheet;
+if (sheet) htmx.ajax("GET", sheet, { target: dialog, swap: "innerHTML" });
+
+// A menu closes when something else is pressed.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});

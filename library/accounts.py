@@ -1,0 +1,72 @@
+"""How people come in: who may sign up, and what becomes of the first account."""
+
+import secrets
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+
+from library.models import User
+
+SETUP_SESSION_KEY = "may_set_up"
+
+
+def display_name(user: User) -> str:
+    """Return what other people call this member."""
+    return user.display_name
+
+
+def is_unclaimed() -> bool:
+    """Tell whether the site still waits for its first superuser."""
+    return not User.objects.filter(is_superuser=True).exists()
+
+
+def setup_code() -> str:
+    """Return the code that lets its bearer make the first account of a public site; made once."""
+    path = settings.DATA_DIR / "setup.code"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(16), encoding="ascii")
+    return path.read_text(encoding="ascii")
+
+
+def may_claim(request: HttpRequest) -> bool:
+    """Tell whether an account made by this visitor now becomes the site's first superuser.
+
+    On a loopback address anybody who reaches the form; elsewhere only the bearer of the set-up link
+    that `manage.py up` prints, so that no stranger is first.
+    """
+    return is_unclaimed() and (
+        settings.IS_LOOPBACK or request.session.get(SETUP_SESSION_KEY, False)
+    )
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """allauth's questions, answered for this site."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Open by setting, and for whoever may make the first account."""
+        given = request.GET.get("setup", "")
+        if given and secrets.compare_digest(given.encode(), setup_code().encode()):
+            request.session[SETUP_SESSION_KEY] = True
+        if is_unclaimed():
+            return may_claim(request)
+        return bool(settings.SIGN_UPS == "open")
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - allauth's signature
+        """Make the account; the first one is confirmed at once and may do everything."""
+        user.display_name = form.cleaned_data["display_name"]
+        claims = may_claim(request)
+        user.is_staff = user.is_superuser = claims
+        saved: User = super().save_user(request, user, form, commit)
+        if claims:
+            self.stash_verified_email(request, saved.email)
+            request.session.pop(SETUP_SESSION_KEY, None)
+            messages.success(
+                request,
+                "This is the first account, so it looks after the site: "
+                "your address counts as confirmed, and /admin/ is open to you.",
+            )
+        return saved

@@ -1,0 +1,9 @@
+"""This process's own decoder sandbox, with the site's limits."""
+
+from django.conf import settings
+
+from library.processing.sandbox import Sandbox
+from library.processing.values import PixelLimits
+
+sandbox = Sandbox(settings.BASE_DIR, memory_bytes=2 << 30)
+limits = PixelLimits(jpeg=settings.IMAGE_MAX_PIXELS_JPEG, other=settings.IMAGE_MAX_PIXELS_OTHER)

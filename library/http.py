@@ -1,0 +1,40 @@
+"""Small typed pieces between Django's requests and our views."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django_htmx.middleware import HtmxDetails
+
+from library.models import User
+
+
+class SiteRequest(HttpRequest):
+    """A request of anybody; htmx says whether it asks for a fragment."""
+
+    htmx: HtmxDetails
+
+
+class MemberRequest(SiteRequest):
+    """A request of somebody who is signed in."""
+
+    user: User
+
+
+def private_page(response: HttpResponseBase) -> HttpResponseBase:
+    """Keep a page out of every cache."""
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def short_text(
+    message: str, *, status: int, retry_after_seconds: int | None = None
+) -> HttpResponse:
+    """Answer for a file that can't be sent: one line, so that nobody saves a web page as a picture."""
+    response = HttpResponse(f"{message}\n", status=status, content_type="text/plain; charset=utf-8")
+    response["Cache-Control"] = "no-store"
+    if retry_after_seconds is not None:
+        response["Retry-After"] = str(retry_after_seconds)
+    return response
+
+
+def whole_number(text: str) -> int | None:
+    """Read a number of at most six digits from an address or a form; None for anything else."""
+    return int(text) if len(text) <= 6 and text.isascii() and text.isdecimal() else None

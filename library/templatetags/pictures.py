@@ -1,0 +1,65 @@
+"""Numbers and words about pictures, for templates."""
+
+import re
+from datetime import datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils.dateformat import format as format_date
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+WIDEST, NARROWEST = 3.2, 0.45  # beyond these a tile shows its middle
+_COLOR = re.compile(r"#[0-9a-f]{6}")
+
+
+@register.simple_tag
+def shape(width_px: int, height_px: int, placeholder: str = "") -> SafeString:
+    """Return a style attribute with a picture's shape and colour: the only one that pages carry."""
+    ratio = min(WIDEST, max(NARROWEST, width_px / height_px))
+    tint = format_html(";--tint:{}", placeholder) if _COLOR.fullmatch(placeholder) else ""
+    return format_html('style="--ratio:{}{}"', f"{ratio:.4f}", tint)
+
+
+@register.filter
+def bytes_in_words(size_bytes: int | None) -> str:
+    """Return "148 MB", in powers of ten as people's systems show them."""
+    size = float(size_bytes or 0)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 999.5 or unit == "GB":
+            break
+        size /= 1000
+    digits = 1 if unit in {"MB", "GB"} and size < 10 else 0
+    return f"{size:,.{digits}f} {unit}"
+
+
+@register.filter
+def moment(value: datetime) -> SafeString:
+    """Return a <time> in UTC, which the page's script turns into the reader's own zone and words."""
+    return format_html(
+        '<time datetime="{}">{}</time>',
+        f"{value:%Y-%m-%dT%H:%M:%SZ}",
+        format_date(value, "j F Y, H:i \\U\\T\\C"),
+    )
+
+
+@register.filter
+def day(value: datetime) -> SafeString:
+    """Return a <time> that shows the day only."""
+    return format_html(
+        '<time datetime="{}" data-day>{}</time>',
+        f"{value:%Y-%m-%dT%H:%M:%SZ}",
+        format_date(value, "j F Y"),
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Return one of our icons; it takes the colour of the text around it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        static("icons.svg"),
+        name,
+    )

@@ -1,0 +1,92 @@
+"""What one tile of a grid shows, for the library and for share pages alike."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from django.urls import reverse
+from django.utils.dateformat import format as format_date
+
+from library.models import Asset
+
+PREPARING = "Being prepared"
+NO_PREVIEW = "No preview"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A picture's place in a grid. `picture_url` is empty while there is none; `message` says why."""
+
+    id: str
+    url: str
+    picture_url: str
+    label: str
+    asset: Asset
+    field: str
+    value: str
+    size_bytes: int
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a picture may still come."""
+        return not (self.asset.is_prepared or self.asset.has_failed)
+
+    @property
+    def message(self) -> str:
+        """Say what stands in the picture's place."""
+        return PREPARING if self.is_waiting else NO_PREVIEW
+
+    @property
+    def note(self) -> str:
+        """Return a film's length as m:ss; empty for a still."""
+        return duration(self.asset.duration_ms) if self.asset.is_video else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The tiles of one day, in the order of the grid."""
+
+    on: date
+    tiles: tuple[Tile, ...]
+
+    @property
+    def id(self) -> str:
+        """Return the id of the day's grid, to which later pages add."""
+        return f"day-{self.on:%Y%m%d}"
+
+
+def tile_of(asset: Asset) -> Tile:
+    """Describe an asset in its owner's library."""
+    return Tile(
+        id=f"asset-{asset.uuid}",
+        url=asset.get_absolute_url(),
+        picture_url=reverse("library:rendition", args=[asset.uuid, "thumbnail"])
+        if asset.is_prepared
+        else "",
+        label=label_of(asset),
+        asset=asset,
+        field="asset",
+        value=str(asset.uuid),
+        size_bytes=asset.blob.size_bytes,
+    )
+
+
+def days_of(assets: Iterable[Asset]) -> list[Day]:
+    """Group assets, which come in the order of the grid, by the day of their capture."""
+    groups = groupby(assets, key=lambda asset: asset.taken_at.date())
+    return [Day(on, tuple(map(tile_of, group))) for on, group in groups]
+
+
+def label_of(asset: Asset) -> str:
+    """Return a tile's accessible name: "Photo, 4 May 2025, 14:03"."""
+    return f"{asset.get_kind_display()}, {format_date(asset.taken_at, 'j F Y, H:i')}"
+
+
+def duration(milliseconds: int | None) -> str:
+    """Return a length as m:ss or h:mm:ss; empty for None."""
+    if milliseconds is None:
+        return ""
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

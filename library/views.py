@@ -1,0 +1,124 @@
+"""Pages of somebody's own library."""
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from library import work
+from library.http import MemberRequest, SiteRequest, private_page, short_text
+from library.models import Asset, AssetQuerySet, Rendition
+from library.tasks import ring_prepare
+from library.tiles import days_of, tile_of
+from library.transfers import blob_body, send
+from library.work import ring_after_commit
+
+PAGE_ASSETS = 120
+MAX_TILES_ASKED = 200
+
+
+@login_not_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponseBase:
+    """Tell a visitor what this is; a member wants the library."""
+    if request.user.is_authenticated:
+        return redirect("library:grid")
+    return TemplateResponse(request, "library/home.html")
+
+
+@vary_on_headers("HX-Request")
+@require_safe
+def grid(request: MemberRequest) -> HttpResponseBase:
+    """Show the library by day, newest first; htmx asks for later pages by the last item's id."""
+    last = _asset_or_none(request, request.GET.get("after", ""))
+    assets = _library(request).newest_first()
+    if last is not None:
+        assets = assets.after(last.taken_at, last.pk)
+    found = list(assets[: PAGE_ASSETS + 1])
+    days = days_of(found[:PAGE_ASSETS])
+    continues = bool(request.htmx and last and days and days[0].on == last.taken_at.date())
+    context = {
+        "days": days[1:] if continues else days,
+        "continued": days[0] if continues else None,
+        "next": found[PAGE_ASSETS - 1] if len(found) > PAGE_ASSETS else None,
+        "link": request.GET.get("link", ""),
+    }
+    template = "library/grid.html#page" if request.htmx else "library/grid.html"
+    return private_page(TemplateResponse(request, template, context))
+
+
+@require_safe
+def tiles(request: MemberRequest) -> HttpResponseBase:
+    """Return those of the tiles asked for that are no longer waiting for their picture."""
+    wanted = [
+        uuid
+        for text in request.GET.getlist("id")[:MAX_TILES_ASKED]
+        if (uuid := _uuid_or_none(text))
+    ]
+    found = map(tile_of, _library(request).filter(uuid__in=wanted))
+    context = {"tiles": [tile for tile in found if not tile.is_waiting]}
+    return private_page(TemplateResponse(request, "library/_tiles.html", context))
+
+
+@require_safe
+def item(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
+    """Show one of my items, large, with its facts."""
+    asset = get_object_or_404(_library(request), uuid=uuid)
+    context = {"asset": asset, "tile": tile_of(asset), "length": tile_of(asset).note}
+    return private_page(TemplateResponse(request, "library/item.html", context))
+
+
+@require_safe
+def rendition(request: MemberRequest, uuid: UUID, kind: str) -> HttpResponseBase:
+    """Send a picture made from one of my items."""
+    asset = get_object_or_404(_library(request), uuid=uuid)
+    picture = Rendition.objects.select_related("blob").filter(source=asset.blob, kind=kind).first()
+    if picture is None:
+        return short_text(
+            "This picture is still being prepared.", status=503, retry_after_seconds=2
+        )
+    return send(request, blob_body(picture.blob))
+
+
+@require_safe
+def original(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
+    """Send what I uploaded, byte for byte."""
+    asset = get_object_or_404(_library(request), uuid=uuid)
+    return send(request, blob_body(asset.blob, download_name=asset.name))
+
+
+@require_POST
+def retry(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
+    """Prepare a failed item anew."""
+    asset = get_object_or_404(_library(request), uuid=uuid)
+    work.retry(request.user.assets.filter(pk=asset.pk), now=timezone.now())
+    ring_after_commit(ring_prepare)
+    return redirect(asset)
+
+
+@login_not_required
+@require_safe
+def robots(_request: SiteRequest) -> HttpResponseBase:
+    """Let crawlers read what links say of themselves: each answers `noindex`."""
+    return short_text("User-agent: *\nDisallow: /accounts/\nDisallow: /admin/", status=200)
+
+
+def _library(request: MemberRequest) -> AssetQuerySet:
+    return request.user.assets.in_library().select_related("blob")
+
+
+def _asset_or_none(request: MemberRequest, text: str) -> Asset | None:
+    uuid = _uuid_or_none(text)
+    return request.user.assets.filter(uuid=uuid).first() if uuid else None
+
+
+def _uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

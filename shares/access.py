@@ -1,0 +1,94 @@
+"""THE GATE: every answer below /s/<token>/ comes through here, and asks the database each time.
+
+Unknown tokens are 404. A link that was stopped, has expired, or whose sender is suspended is 410:
+the same page for all three, with nothing of the content. Nothing about access is ever cached.
+"""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from library.http import SiteRequest, short_text
+from shares.models import Share
+
+TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
+ROBOTS = "noindex, nofollow, noarchive"
+P = ParamSpec("P")
+Refusal = Callable[[HttpRequest], HttpResponse]
+ShareView = Callable[Concatenate[SiteRequest, Share, P], HttpResponseBase]
+
+
+class EndedError(Exception):
+    """The link was open once and is not any more."""
+
+
+def open_share(token: str) -> Share:
+    """Return the open share of a token, with its sender, in one query.
+
+    Raises:
+        Http404: no link ever had this token.
+        EndedError: it was stopped, has expired, or its sender is suspended.
+    """
+    well_formed = TOKEN.fullmatch(token)
+    share = (
+        Share.objects.select_related("sender").filter(token=token).first() if well_formed else None
+    )
+    if share is None:
+        raise Http404("no such link")
+    if not share.is_open_at(timezone.now()):
+        raise EndedError
+    return share
+
+
+def gated_page(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
+    """Open a page's share, or answer with a page that says that the link is no longer available."""
+    return _gated(view, _ended_page, _unknown_page, "private, no-store")
+
+
+def gated_file(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
+    """Open a file's share, or answer with one line of text."""
+    return _gated(view, _ended_file, _unknown_file, "private, no-cache")
+
+
+def _gated(
+    view: ShareView[P], ended: Refusal, unknown: Refusal, cache_control: str
+) -> Callable[..., HttpResponseBase]:
+    @wraps(view)
+    def gate(request: SiteRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response = view(request, open_share(token), *args, **kwargs)
+        except EndedError:
+            response = ended(request)
+        except Http404:
+            response = unknown(request)
+        if response.status_code in {404, 410}:
+            response["Cache-Control"] = "no-store"
+        else:
+            response.headers.setdefault("Cache-Control", cache_control)
+        response["X-Robots-Tag"] = ROBOTS
+        return response
+
+    gate.is_behind_gate = True  # type: ignore[attr-defined]
+    return login_not_required(gate)
+
+
+def _ended_page(request: HttpRequest) -> HttpResponse:
+    return TemplateResponse(request, "shares/ended.html", status=410)
+
+
+def _ended_file(_request: HttpRequest) -> HttpResponse:
+    return short_text("This link is no longer available.", status=410)
+
+
+def _unknown_page(request: HttpRequest) -> HttpResponse:
+    return TemplateResponse(request, "404.html", status=404)
+
+
+def _unknown_file(_request: HttpRequest) -> HttpResponse:
+    return short_text("There is nothing here.", status=404)

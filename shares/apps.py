@@ -1,0 +1,10 @@
+"""The shares application."""
+
+from django.apps import AppConfig
+
+
+class SharesConfig(AppConfig):
+    """Links out."""
+
+    name = "shares"
+    verbose_name = "Shares"

@@ -1,0 +1,108 @@
+"""What a share's level lets out of an item: its bytes, its name, its date, its place in a grid.
+
+Pure functions of (item, share): nothing that depends on the level is stored, so a change of level
+holds from the next request on. Today there is one level, `everything`: the files as they are.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q, Sum
+from django.urls import reverse
+
+from library.models import Asset, Blob, Rendition
+from library.processing.zips import unique_member_names
+from library.tiles import Tile, label_of
+from shares.models import Share, ShareItem
+from shares.wording import automatic_title, spoken_counts
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A share in numbers, for its title and facts."""
+
+    photos: int
+    videos: int
+    settled: int  # prepared, or given up on
+    size_bytes: int
+
+    @property
+    def items(self) -> int:
+        """Return how many items are shown."""
+        return self.photos + self.videos
+
+    @property
+    def title(self) -> str:
+        """Return what the share is called."""
+        return automatic_title(self.photos, self.videos)
+
+    @property
+    def spoken(self) -> str:
+        """Return "3 photos and 1 video"."""
+        return spoken_counts(self.photos, self.videos)
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether nothing is being prepared any more."""
+        return self.settled == self.items
+
+
+SUMMARY = {
+    "photos": Count("pk", filter=Q(asset__kind=Asset.Kind.PHOTO)),
+    "videos": Count("pk", filter=Q(asset__kind=Asset.Kind.VIDEO)),
+    "settled": Count("pk", filter=Q(asset__prepared_at__isnull=False) | Q(asset__state="failed")),
+    "size_bytes": Sum("source__size_bytes", default=0),
+}
+
+
+def summary_of(share: Share) -> Summary:
+    """Count what a share shows, in one query."""
+    return Summary(**share.items.shown().aggregate(**SUMMARY))
+
+
+def tile_of(item: ShareItem, share: Share) -> Tile:
+    """Describe an item on its share page."""
+    where = [share.token, item.position]
+    asset = asset_of(item)
+    return Tile(
+        id=f"item-{item.position}",
+        url=reverse("shares:item", args=where),
+        picture_url=reverse("shares:rendition", args=[*where, "thumbnail"])
+        if asset.is_prepared
+        else "",
+        label=label_of(asset),
+        asset=asset,
+        field="item",
+        value=str(item.position),
+        size_bytes=item.source.size_bytes,
+    )
+
+
+def asset_of(item: ShareItem) -> Asset:
+    """Return the facts of a shown item."""
+    if item.asset is None:
+        raise LookupError("an item without its asset is not shown")
+    return item.asset
+
+
+def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001 - the level decides, once there are several
+    """Return the bytes that a recipient gets."""
+    return item.source
+
+
+def name_of(item: ShareItem, share: Share) -> str:  # noqa: ARG001
+    """Return the file name that a recipient gets, safe on any system."""
+    return unique_member_names([asset_of(item).name])[0]
+
+
+def date_of(item: ShareItem, share: Share) -> datetime:  # noqa: ARG001
+    """Return the wall-clock date that a recipient's file carries."""
+    return asset_of(item).taken_at
+
+
+def picture_of(item: ShareItem, share: Share, kind: str) -> Blob | None:  # noqa: ARG001
+    """Return a rendition's bytes, or None while there is none."""
+    found = (
+        Rendition.objects.select_related("blob").filter(source=item.source_id, kind=kind).first()
+    )
+    return found.blob if found else None

@@ -1,0 +1,156 @@
+"""Links that people pass on: what is in them, and until when they are open."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Self
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Q
+from django.urls import reverse
+
+from library.models import Asset, BlobKey
+from shares.tokens import masked, new_token
+
+
+class ShareQuerySet(models.QuerySet["Share"]):
+    """Chainable questions about shares; start from `user.shares` for what somebody made."""
+
+    def open_at(self, moment: datetime) -> Self:
+        """Keep the shares that can be opened then; the rule of `Share.is_open_at` in SQL."""
+        return self.filter(
+            stopped_at=None, ended_at=None, expires_at__gt=moment, sender__is_active=True
+        )
+
+    def newest_first(self) -> Self:
+        """Order by the moment of making."""
+        return self.order_by("-created_at", "-id")
+
+    def with_counts(self) -> Self:
+        """Add `photos` and `videos`, as recipients see them."""
+        shown = Q(items__removed_at=None, items__asset__removed_at=None)
+        return self.select_related("sender").annotate(
+            **{
+                name: Count("items", filter=shown & Q(items__asset__kind=kind))
+                for name, kind in (("photos", Asset.Kind.PHOTO), ("videos", Asset.Kind.VIDEO))
+            }
+        )
+
+    def with_first_items(self) -> Self:
+        """Add `first_items`, three at most, in one query for all shares."""
+        items = ShareItem.objects.shown().in_order().select_related("asset__blob", "source")[:3]
+        return self.prefetch_related(
+            models.Prefetch("items", queryset=items, to_attr="first_items")
+        )
+
+
+class Share(models.Model):
+    """A snapshot of which items somebody passes along, under one link."""
+
+    class Privacy(models.TextChoices):
+        """What recipients get; `everything` is the files as they are."""
+
+        EVERYTHING = "everything"
+
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares"
+    )
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
+    privacy = models.CharField(max_length=10, choices=Privacy.choices)
+    next_position = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(
+        null=True
+    )  # stamped once expiry was noticed: a clock set back revives nothing
+    stopped_at = models.DateTimeField(null=True)
+    epoch = models.PositiveIntegerField(default=0)  # moves whenever something allowed no longer is
+
+    objects = ShareQuerySet.as_manager()
+    if TYPE_CHECKING:  # what with_counts() and with_first_items() add
+        photos: int
+        videos: int
+        first_items: list["ShareItem"]
+
+    class Meta:
+        indexes: ClassVar = [
+            # the sender's list of links
+            models.Index(
+                fields=["sender", "-created_at", "-id"], name="%(app_label)s_%(class)s_mine"
+            ),
+            # end_expired(): what has run out and is not stamped yet
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(ended_at=None),
+                name="%(app_label)s_%(class)s_expiry",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=models.F("created_at")),
+                name="%(app_label)s_%(class)s_expires_after_it_was_made",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Share {masked(self.token)}"
+
+    def get_absolute_url(self) -> str:
+        """Return the address that people pass on."""
+        return reverse("shares:page", args=[self.token])
+
+    @property
+    def public_url(self) -> str:
+        """Return the whole link, from the configured origin."""
+        return settings.PUBLIC_BASE_URL + self.get_absolute_url()
+
+    def is_open_at(self, moment: datetime) -> bool:
+        """Tell whether the link works then; the rule of `ShareQuerySet.open_at` in Python."""
+        return (
+            self.stopped_at is None
+            and self.ended_at is None
+            and moment < self.expires_at
+            and self.sender.is_active
+        )
+
+
+class ShareItemQuerySet(models.QuerySet["ShareItem"]):
+    """Chainable questions about the items of shares."""
+
+    def shown(self) -> Self:
+        """Keep what recipients see."""
+        return self.filter(removed_at=None, asset__isnull=False, asset__removed_at=None)
+
+    def in_order(self) -> Self:
+        """Order by position, with all that a tile or a download needs."""
+        return self.select_related("asset", "source").order_by("position")
+
+
+class ShareItem(models.Model):
+    """One asset's place in a share. Positions are never moved or used again."""
+
+    share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()
+    asset = models.ForeignKey(
+        Asset, null=True, on_delete=models.SET_NULL, related_name="share_items"
+    )
+    source = BlobKey(role="hold", related_name="+")
+    removed_at = models.DateTimeField(null=True)
+
+    objects = ShareItemQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["share", "position"], name="%(app_label)s_%(class)s_one_per_position"
+            ),
+            models.UniqueConstraint(
+                fields=["share", "asset"],
+                condition=Q(removed_at=None),
+                name="%(app_label)s_%(class)s_asset_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"item {self.position}"

@@ -1,0 +1,34 @@
+"""Addresses of links: what people pass on, and the sender's own side of it."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from shares import link_views, views
+
+app_name = "shares"
+
+item_urls = [
+    path("", views.item, name="item"),
+    path("<rendition:kind>", views.rendition, name="rendition"),
+    path("file", views.file, name="file"),
+]
+
+share_urls: list[URLPattern | URLResolver] = [
+    path("", views.page, name="page"),
+    path("tiles", views.tiles, name="tiles"),
+    path("archive", views.archive, name="archive"),
+    path("<int:position>/", include(item_urls)),
+    path("<path:rest>", views.nothing, name="nothing"),
+]
+
+link_urls = [
+    path("", link_views.link, name="link"),
+    path("progress", link_views.progress, name="progress"),
+    path("stop/", link_views.stop, name="stop"),
+]
+
+urlpatterns = [
+    path("links/", link_views.links, name="links"),
+    path("links/new/", link_views.new, name="new"),
+    path("links/<uuid:uuid>/", include(link_urls)),
+    path("s/<str:token>/", include(share_urls)),
+]

@@ -1,0 +1,124 @@
+"""The share page and everything below it: all of it behind the gate."""
+
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from library.http import SiteRequest, short_text, whole_number
+from library.tiles import duration
+from library.transfers import blob_body, send
+from shares.access import gated_file, gated_page
+from shares.archives import EmptyArchiveError, archive_body
+from shares.disclosure import asset_of, file_of, name_of, picture_of, summary_of, tile_of
+from shares.models import Share, ShareItem
+from shares.positions import SelectionError, decode_positions, encode_positions
+
+PAGE_ITEMS = 200
+
+
+@vary_on_headers("HX-Request")
+@gated_page
+@require_safe
+def page(request: SiteRequest, share: Share) -> HttpResponseBase:
+    """Show THE share page, for strangers and members alike; htmx asks for later tiles by position."""
+    after = whole_number(request.GET.get("after", "")) or 0
+    items = share.items.shown().in_order().filter(position__gt=after)
+    found = list(items[: PAGE_ITEMS + 1])
+    context = {
+        "share": share,
+        "summary": None if request.htmx else summary_of(share),
+        "tiles": [tile_of(item, share) for item in found[:PAGE_ITEMS]],
+        "next": found[PAGE_ITEMS - 1].position if len(found) > PAGE_ITEMS else None,
+    }
+    return TemplateResponse(
+        request, "shares/page.html#tiles" if request.htmx else "shares/page.html", context
+    )
+
+
+@gated_page
+@require_safe
+def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
+    """Return those of the tiles asked for that are no longer waiting for their picture."""
+    wanted = [whole_number(text) for text in request.GET.getlist("id")[:PAGE_ITEMS]]
+    items = (
+        share.items.shown().in_order().filter(position__in=[number for number in wanted if number])
+    )
+    found = [tile_of(item, share) for item in items]
+    context = {"tiles": [tile for tile in found if not tile.is_waiting]}
+    return TemplateResponse(request, "library/_tiles.html", context)
+
+
+@gated_page
+@require_safe
+def item(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
+    """Show one item: the large picture or the playing video, and its own download."""
+    shown = _item(share, position)
+    asset = asset_of(shown)
+    neighbours = share.items.shown()
+    context = {
+        "share": share,
+        "item": shown,
+        "asset": asset,
+        "tile": tile_of(shown, share),
+        "length": duration(asset.duration_ms),
+        "previous": neighbours.filter(position__lt=position).order_by("-position").first(),
+        "next": neighbours.filter(position__gt=position).order_by("position").first(),
+    }
+    return TemplateResponse(request, "shares/item.html", context)
+
+
+@gated_file
+@require_safe
+def rendition(request: SiteRequest, share: Share, position: int, kind: str) -> HttpResponseBase:
+    """Send a picture made from an item."""
+    picture = picture_of(_item(share, position), share, kind)
+    if picture is None:
+        return short_text(
+            "This picture is still being prepared.", status=503, retry_after_seconds=2
+        )
+    return send(request, blob_body(picture))
+
+
+@gated_file
+@require_safe
+def file(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
+    """Send an item's file."""
+    shown = _item(share, position)
+    return send(request, blob_body(file_of(shown, share), download_name=name_of(shown, share)))
+
+
+@csrf_exempt  # a POST changes nothing: it only turns ticked boxes into an address
+@gated_file
+@require_http_methods(["GET", "HEAD", "POST"])
+def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
+    """Send the ZIP of all, or of the items that `?items=` names; ticked boxes are redirected to that."""
+    if request.method == "POST":
+        return _to_selection(request, share)
+    try:
+        positions = decode_positions(chosen) if (chosen := request.GET.get("items")) else None
+        body = archive_body(share, positions, title=summary_of(share).title)
+    except (SelectionError, EmptyArchiveError) as error:
+        raise Http404 from error
+    return send(request, body)
+
+
+@gated_file
+def nothing(_request: SiteRequest, _share: Share, rest: str) -> HttpResponseBase:
+    """Answer for addresses below a link that do not exist: the gate speaks first there too."""
+    raise Http404(rest)
+
+
+def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
+    ticked = {number for text in request.POST.getlist("item") if (number := whole_number(text))}
+    address = reverse("shares:archive", args=[share.token])
+    if ticked:
+        address += f"?items={encode_positions(ticked)}"
+    return HttpResponse(status=303, headers={"Location": address})
+
+
+def _item(share: Share, position: int) -> ShareItem:
+    return get_object_or_404(share.items.shown().in_order(), position=position)

@@ -1,0 +1,136 @@
+"""The story of the site: from an upload to a stopped link, in two browsers."""
+
+import hashlib
+import re
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from tests.conftest import PASSWORD
+from tests.site import Site
+
+PHOTOS = [
+    "photos/vivo_x90_12mp.jpg",
+    "heic/classic-car.heic",
+    "live/train.mov",
+    "photos/Landscape_6.jpg",
+    "photos/mongolia.jpeg",
+    "photos/fin de journée.jpg",
+    "photos/el_torcal_rocks.jpg",
+    "odd/animated-loop-3.webp",
+    "odd/paris_icc_exif_xmp.avif",
+    "odd/Flag_of_the_Netherlands-16bit.png",
+]
+PREPARING = (
+    "Your photos and videos are being prepared for sharing. "
+    "This may take a while, depending on their size and number."
+)
+
+
+def sign_up(page: Page, name: str, email: str) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Sign Up").click()
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign Up").click()
+
+
+def upload(page: Page, files: list[Path]) -> None:
+    page.goto("/library/upload/")
+    page.get_by_label("Photos and videos").set_input_files(files)
+    expect(page.get_by_text(f"{len(files)} of {len(files)}")).to_be_visible(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def files(corpus) -> list[Path]:
+    return [corpus / name for name in PHOTOS]
+
+
+def test_from_an_upload_to_a_stopped_link(somebody, site: Site, files: list[Path], tmp_path: Path):
+    alice = somebody()
+    alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    sign_up(alice, "Alice Doe", "alice@example.org")
+    expect(alice.get_by_text("This is the first account")).to_be_visible()
+
+    upload(alice, files)
+    alice.goto("/library/")
+    expect(alice.locator(".tile")).to_have_count(len(files))
+    expect(alice.locator(".tile img")).to_have_count(len(files), timeout=30_000)
+
+    alice.get_by_role("button", name="Select").click()
+    boxes = alice.get_by_role("checkbox")
+    boxes.first.click()
+    boxes.last.click(modifiers=["Shift"])
+    expect(alice.get_by_text("10 selected")).to_be_visible()
+    alice.get_by_role("button", name="Share").click()
+    expect(alice.get_by_role("heading", name="9 Photos, 1 Video")).to_be_visible()
+    alice.get_by_role("button", name="Copy Link").click()
+    expect(alice.get_by_text("Link copied.")).to_be_visible()
+    link = alice.evaluate("navigator.clipboard.readText()")
+    assert re.fullmatch(re.escape(site.url) + r"/s/[\w-]{32}/", link)
+
+    carol = somebody(accept_downloads=True)
+    carol.goto(link)
+    expect(carol.get_by_role("heading", name="9 Photos, 1 Video")).to_be_visible()
+    expect(carol.get_by_text("Alice Doe passed along 9 photos and 1 video")).to_be_visible()
+    assert carol.context.cookies() == []
+    until = timezone.now() + timedelta(days=30)
+    expect(carol.locator(f'time[datetime^="{until:%Y-%m-%d}"]')).to_be_visible()
+    with carol.expect_download() as download:
+        carol.get_by_role("button", name="Download").click()
+    archive = tmp_path / "all.zip"
+    download.value.save_as(archive)
+    assert hashes_in(archive) == {sha256(path.read_bytes()) for path in files}
+
+    carol.get_by_role("button", name="Select").click()
+    carol.get_by_role("checkbox").nth(1).click()
+    carol.get_by_role("checkbox").nth(3).click()
+    expect(carol.get_by_text("2 selected")).to_be_visible()
+    with carol.expect_download() as download:
+        carol.get_by_role("button", name="Download").click()
+    download.value.save_as(archive)
+    assert len(hashes_in(archive)) == 2
+    carol.get_by_role("button", name="Cancel").click()
+
+    carol.get_by_role("link", name="Video").click()
+    expect(carol.locator("video")).to_be_visible()
+    carol.locator("video").evaluate("film => { film.muted = true; return film.play(); }")
+    wait_until(carol, "document.querySelector('video').currentTime > 0.3")
+    with carol.expect_download() as download:
+        carol.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "train.mov"
+    assert sha256(Path(download.value.path()).read_bytes()) == sha256(files[2].read_bytes())
+
+    alice.get_by_role("link", name="Close").click()
+    alice.get_by_role("link", name="Links").click()
+    alice.get_by_role("link", name="Stop Sharing").click()
+    alice.get_by_role("dialog").get_by_role("button", name="Stop Sharing").click()
+    expect(alice.get_by_text("Stopped")).to_be_visible()
+    response = carol.goto(link)
+    assert response.status == 410
+    expect(carol.get_by_text("This link is no longer available")).to_be_visible()
+    expect(carol.get_by_text("Alice")).to_have_count(0)
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """Wait for a condition in the page; our policy forbids the eval of Playwright's own way."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise TimeoutError(condition)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def hashes_in(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {sha256(archive.read(name)) for name in archive.namelist()}

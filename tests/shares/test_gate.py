@@ -1,0 +1,145 @@
+"""The gate stands before every address below a link, whatever state the link is in."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+pytestmark = pytest.mark.django_db
+
+STATES = {
+    "unknown": 404,
+    "stopped": 410,
+    "expired": 410,
+    "ended": 410,
+    "suspended": 410,
+}
+VALUES = {"position": 1, "kind": "thumbnail", "rest": "some/file.css"}
+
+
+def share_patterns() -> dict[str, URLPattern]:
+    """Return every pattern below s/, by its whole route."""
+    found: dict[str, URLPattern] = {}
+
+    def walk(patterns, prefix: str) -> None:
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                walk(pattern.url_patterns, route)
+            elif route.startswith("s/"):
+                found[route] = pattern
+
+    walk(get_resolver().url_patterns, "")
+    return found
+
+
+ROUTES = share_patterns()
+
+
+def address(route: str, token: str) -> str:
+    return "/" + re.sub(
+        r"<\w+:(\w+)>", lambda match: str({"token": token, **VALUES}[match[1]]), route
+    )
+
+
+@pytest.fixture
+def token_in(make_share):
+    def make(state: str) -> str:
+        now = timezone.now()
+        if state == "unknown":
+            return "never-was-a-token"
+        share = make_share()
+        match state:
+            case "stopped":
+                share.stopped_at = now
+            case "expired":
+                share.created_at, share.expires_at = (
+                    now - timedelta(days=31),
+                    now - timedelta(seconds=1),
+                )
+            case "ended":
+                share.ended_at = now
+            case "suspended":
+                share.sender.is_active = False
+                share.sender.save()
+        share.save()
+        return share.token
+
+    return make
+
+
+def test_there_are_addresses_to_walk():
+    names = {pattern.name for pattern in ROUTES.values()}
+
+    assert names >= {"page", "tiles", "item", "rendition", "file", "archive", "nothing"}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_address_below_a_link_is_behind_the_gate(route):
+    assert getattr(ROUTES[route].callback, "is_behind_gate", False)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_link_that_is_not_open_gives_nothing_away(route, state, token_in, carol, alice):
+    url = address(route, token_in(state))
+
+    for headers in ({}, {"Range": "bytes=0-99"}, {"If-None-Match": "*"}, {"HX-Request": "true"}):
+        for call in (carol.get, carol.head, carol.post):
+            response = call(url, headers=headers)
+
+            assert response.status_code == STATES[state], (call, headers)
+            assert response["Cache-Control"] == "no-store"
+            assert response["X-Robots-Tag"] == "noindex, nofollow, noarchive"
+            assert b"Alice" not in response.content
+            assert b"Photo" not in response.content.replace(b"photos along", b"")
+            assert "ETag" not in response
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_an_open_link_answers_without_an_account(route, make_share, carol):
+    response = carol.get(address(route, make_share().token))
+
+    assert response.status_code == (404 if ROUTES[route].name == "nothing" else 200)
+    assert response["X-Robots-Tag"] == "noindex, nofollow, noarchive"
+    if response.status_code == 200:
+        expected = (
+            "private, no-store" if "html" in response["Content-Type"] else "private, no-cache"
+        )
+        assert response["Cache-Control"] == expected
+
+
+@pytest.mark.parametrize("state", ["stopped", "expired", "suspended"])
+def test_the_page_of_an_ended_link_is_the_same_whatever_ended_it(state, token_in, carol):
+    ended = carol.get(reverse("shares:page", args=[token_in("ended")]))
+
+    other = carol.get(reverse("shares:page", args=[token_in(state)]))
+
+    assert other.content == ended.content
+
+
+@pytest.mark.parametrize("token", ["x", "%00", "a" * 65, "../..", "ä", "' OR 1=1"])
+def test_a_malformed_token_is_just_unknown(token, carol, db):
+    response = carol.get(f"/s/{token}/")
+
+    assert response.status_code == 404
+    assert response["X-Robots-Tag"] == "noindex, nofollow, noarchive"
+
+
+def test_the_address_that_people_pass_on_never_changes(make_share):
+    share = make_share()
+
+    assert share.get_absolute_url() == f"/s/{share.token}/"
+    assert len(share.token) == 32
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1])
+def test_both_forms_of_the_rule_agree_around_the_end(seconds, make_share):
+    share = make_share()
+    moment = share.expires_at + timedelta(seconds=seconds)
+
+    in_sql = type(share).objects.open_at(moment).filter(pk=share.pk).exists()
+
+    assert in_sql == share.is_open_at(moment) == (seconds < 0)

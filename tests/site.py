@@ -1,0 +1,102 @@
+"""A whole site for a test: `manage.py up` on a free port, with a data folder of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Site:
+    data_dir: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "up.log").read_text(errors="replace")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        dropped = {"SECRET_KEY", "DATA_DIR", "PUBLIC_BASE_URL", "DJANGO_ALLOW_ASYNC_UNSAFE"}
+        kept = {name: value for name, value in os.environ.items() if name not in dropped}
+        return kept | {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), **self.environment}
+
+    def start(self) -> "Site":
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=ROOT,
+                env=self.variables,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_until_it_serves()
+        return self
+
+    def wait_until_it_serves(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/accounts/login/", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, self.log
+                time.sleep(0.1)
+        raise TimeoutError(self.log)
+
+    def processes(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def manage(self, *words: str) -> str:
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.variables, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def survivors(self, running: list[psutil.Process]) -> list[psutil.Process]:
+        """Return which of these still run; one that only waits to be reaped does not."""
+        gone, alive = psutil.wait_procs(running, timeout=5)
+        return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+    def stop(self, number: int = signal.SIGTERM) -> list[psutil.Process]:
+        """End the site and return what was running."""
+        running = self.processes()
+        self.process.send_signal(number)
+        self.process.wait(timeout=30)
+        return running
+
+    def mail_links(self, to: str) -> list[str]:
+        """Return the links of the mails to an address, oldest first."""
+        mails = sorted(
+            (self.data_dir / "outbox").glob("*.log"), key=lambda path: path.stat().st_mtime
+        )
+        texts = [path.read_text() for path in mails]
+        return [link for text in texts if to in text for link in re.findall(r"http://\S+", text)]
