@@ -34,7 +34,7 @@ def prepare_asset(asset: Asset) -> None:
             thumbnail_px=settings.THUMBNAIL_LONGEST_EDGE_PX,
             preview_px=settings.PREVIEW_LONGEST_EDGE_PX,
             limits=limits,
-            wall_seconds=_wall_seconds(asset),
+            wall_seconds=wall_seconds(asset.kind, asset.duration_ms),
         )
         pictures = _keep_pictures(asset.blob, rendered, folder)
     _finish(asset, rendered, pictures)
@@ -56,8 +56,11 @@ def facts_of_asset(facts: Facts, *, added_at: datetime) -> dict[str, object]:
     }
 
 
-def _wall_seconds(asset: Asset) -> float:
-    return VIDEO_SECONDS + 30 * (asset.duration_ms or 0) / 1000 if asset.is_video else PHOTO_SECONDS
+def wall_seconds(kind: str, duration_ms: int | None) -> float:
+    """Return how long a file's decoding may take: longer films may take longer."""
+    if kind == Asset.Kind.VIDEO:
+        return VIDEO_SECONDS + 30 * (duration_ms or 0) / 1000
+    return PHOTO_SECONDS
 
 
 def _keep_pictures(source: Blob, rendered: Rendered, folder: Path) -> list[Rendition]:

@@ -31,7 +31,7 @@ def bytes_in_words(size_bytes: int | None) -> str:
         if size < 999.5 or unit == "GB":
             break
         size /= 1000
-    digits = 1 if unit in {"MB", "GB"} and size < 10 else 0
+    digits = 1 if (unit == "GB" and size < 100) or (unit == "MB" and size < 10) else 0
     return f"{size:,.{digits}f} {unit}"
 
 

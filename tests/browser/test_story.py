@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import upload, wait_until
 from tests.conftest import PASSWORD
 from tests.site import Site
 
@@ -40,19 +41,13 @@ def sign_up(page: Page, name: str, email: str) -> None:
     page.get_by_role("button", name="Sign Up").click()
 
 
-def upload(page: Page, files: list[Path]) -> None:
-    page.goto("/library/upload/")
-    page.get_by_label("Photos and videos").set_input_files(files)
-    expect(page.get_by_text(f"{len(files)} of {len(files)}")).to_be_visible(timeout=60_000)
-
-
 @pytest.fixture(scope="module")
 def files(corpus) -> list[Path]:
     return [corpus / name for name in PHOTOS]
 
 
-def test_from_an_upload_to_a_stopped_link(somebody, site: Site, files: list[Path], tmp_path: Path):
-    alice = somebody()
+def test_from_an_upload_to_a_stopped_link(open_page, site: Site, files: list[Path], tmp_path: Path):
+    alice = open_page()
     alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
     sign_up(alice, "Alice Doe", "alice@example.org")
     expect(alice.get_by_text("This is the first account")).to_be_visible()
@@ -74,7 +69,7 @@ def test_from_an_upload_to_a_stopped_link(somebody, site: Site, files: list[Path
     link = alice.evaluate("navigator.clipboard.readText()")
     assert re.fullmatch(re.escape(site.url) + r"/s/[\w-]{32}/", link)
 
-    carol = somebody(accept_downloads=True)
+    carol = open_page(accept_downloads=True)
     carol.goto(link)
     expect(carol.get_by_role("heading", name="9 Photos, 1 Video")).to_be_visible()
     expect(carol.get_by_text("Alice Doe passed along 9 photos and 1 video")).to_be_visible()
@@ -115,15 +110,6 @@ def test_from_an_upload_to_a_stopped_link(somebody, site: Site, files: list[Path
     assert response.status == 410
     expect(carol.get_by_text("This link is no longer available")).to_be_visible()
     expect(carol.get_by_text("Alice")).to_have_count(0)
-
-
-def wait_until(page: Page, condition: str) -> None:
-    """Wait for a condition in the page; our policy forbids the eval of Playwright's own way."""
-    for _ in range(100):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    raise TimeoutError(condition)
 
 
 def sha256(data: bytes) -> str:

@@ -39,6 +39,7 @@ function tell(root, copied) {
     said.textContent = "Link copied.";
   } else {
     said.textContent = `Press ${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}C to copy the link.`;
+    field.classList.add("needed");
     field.focus();
     field.select();
   }

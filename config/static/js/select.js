@@ -17,7 +17,7 @@ function inWords(bytes) {
     bytes /= 1000;
     unit += 1;
   }
-  const digits = unit >= 2 && bytes < 10 ? 1 : 0;
+  const digits = (unit === 3 && bytes < 100) || (unit === 2 && bytes < 10) ? 1 : 0;
   return `${bytes.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${units[unit]}`;
 }
 

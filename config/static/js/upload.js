@@ -13,6 +13,7 @@ const counts = { all: 0, added: 0, known: 0, refused: 0 };
 
 form.querySelector("[data-plain]").hidden = true;
 form.querySelector("[data-choose]").hidden = false;
+field.classList.add("out-of-sight");
 
 function add(files) {
   for (const file of files) {

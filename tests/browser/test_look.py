@@ -1,0 +1,128 @@
+"""Every page at every width, in light and dark: nothing sticks out, nothing is unreadable.
+
+`make screenshots` keeps the pictures.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import upload
+
+WIDTHS = {320: 640, 390: 844, 1280: 860, 2560: 1300}
+
+
+@pytest.fixture(scope="module")
+def shown(member: Page, paintings: list[Path]) -> dict[str, str]:
+    """Fill Alice's library, pass four pictures along, and return the address of each page."""
+    upload(member, paintings)
+    member.goto("/library/")
+    expect(member.locator(".tile img")).to_have_count(len(paintings), timeout=60_000)
+    member.get_by_role("button", name="Select").click()
+    for box in member.get_by_role("checkbox").all()[1:13]:
+        box.click()
+    member.get_by_role("button", name="Share").click()
+    member.get_by_role("button", name="Copy Link").click()
+    link = member.get_by_role("textbox", name="Link").input_value()
+    expect(member.get_by_text("All 12 are ready")).to_be_visible()
+    member.goto("/links/")
+    return {
+        "library": "/library/",
+        "upload": "/library/upload/",
+        "links": "/links/",
+        "share": link,
+        "share-item": f"{link}2/",
+        "ended": "/s/there-is-no-such-link/",
+        "home": "/",
+        "sign-up": "/accounts/signup/",
+        "log-in": "/accounts/login/",
+        "password": "/accounts/password/change/",
+        "address": "/accounts/email/",
+    }
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def stranger(request, open_page) -> Page:
+    page = open_page(color_scheme=request.param)
+    page.scheme = request.param
+    return page
+
+
+def sticks_out(page: Page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+@pytest.fixture
+def look(request) -> Callable[[Page, str], None]:
+    folder = request.config.getoption("--screenshots")
+
+    def look_at(page: Page, name: str) -> None:
+        page.evaluate("document.activeElement?.blur()")
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            assert not sticks_out(page), f"{name} at {width} px"
+            if folder and width in (390, 1280):
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=Path(folder) / f"{name}-{width}-{page.scheme}.png")
+        page.set_viewport_size({"width": 1280, "height": 860})
+
+    return look_at
+
+
+@pytest.mark.parametrize("name", ["share", "share-item", "ended", "home", "sign-up", "log-in"])
+def test_strangers_pages_fit_every_width(name: str, shown, stranger: Page, look):
+    stranger.goto(shown[name])
+
+    look(stranger, name)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["library", "upload", "links", "password", "address"])
+def test_members_pages_fit_every_width(name: str, scheme: str, shown, member: Page, look):
+    member.emulate_media(color_scheme=scheme)
+    member.scheme = scheme
+    member.goto(shown[name])
+
+    look(member, name)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_selecting_and_sharing_fit_every_width(scheme: str, shown, member: Page, look):
+    member.emulate_media(color_scheme=scheme)
+    member.scheme = scheme
+    member.goto("/library/")
+    member.get_by_role("button", name="Select").click()
+    for box in member.get_by_role("checkbox").all()[:3]:
+        box.click()
+    look(member, "library-selecting")
+    member.get_by_role("button", name="Share").click()
+    expect(member.get_by_role("button", name="Copy Link")).to_be_visible()
+    look(member, "library-sheet")
+    member.get_by_role("button", name="Copy Link").click()
+    expect(member.get_by_role("textbox", name="Link")).to_be_visible()
+    look(member, "library-copied")
+    member.get_by_role("link", name="Stop Sharing").click()
+    expect(member.get_by_role("heading", name="Stop sharing")).to_be_visible()
+    look(member, "stop")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_item_of_the_library_fits_every_width(scheme: str, shown, member: Page, look):
+    member.emulate_media(color_scheme=scheme)
+    member.scheme = scheme
+    member.goto("/library/")
+    member.locator(".tile a").first.click()
+    member.wait_for_url("**/library/*-*/")
+
+    look(member, "library-item")
+
+
+def test_a_stranger_selects_on_a_phone(shown, stranger: Page, look):
+    stranger.goto(shown["share"])
+    stranger.get_by_role("button", name="Select").click()
+    for box in stranger.get_by_role("checkbox").all()[:4]:
+        box.click()
+
+    look(stranger, "share-selecting")
