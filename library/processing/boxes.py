@@ -5,8 +5,9 @@ Every count and length comes from the file, so each is checked against what is t
 
 import struct
 from collections.abc import Iterator
-from mmap import mmap
 from typing import NamedTuple
+
+from library.processing.window import FileWindow
 
 MAX_BOXES = 1_000_000
 
@@ -33,7 +34,7 @@ class Box(NamedTuple):
     end: int
 
 
-def boxes(data: mmap, start: int, end: int) -> Iterator[Box]:
+def boxes(data: FileWindow, start: int, end: int) -> Iterator[Box]:
     """Yield the boxes between two offsets; a box may claim to end after `end`.
 
     Stops without complaint where no box header follows (padding, trailers, junk).
@@ -42,10 +43,10 @@ def boxes(data: mmap, start: int, end: int) -> Iterator[Box]:
     for _ in range(MAX_BOXES):
         if at + 8 > end:
             return
-        size, kind = struct.unpack_from(">I4s", data, at)
+        size, kind = data.unpack(">I4s", at)
         content = at + 8
         if size == 1 and at + 16 <= end:
-            (size,) = struct.unpack_from(">Q", data, content)
+            (size,) = data.unpack(">Q", content)
             content = at + 16
         stop = end if size == 0 else at + size
         if stop < content or not all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind):
@@ -54,7 +55,7 @@ def boxes(data: mmap, start: int, end: int) -> Iterator[Box]:
         at = stop
 
 
-def is_complete(data: mmap, *, needed: frozenset[bytes]) -> bool:
+def is_complete(data: FileWindow, *, needed: frozenset[bytes]) -> bool:
     """Tell whether the file holds its boxes whole, and at least one of those that it needs."""
     seen = set()
     for box in boxes(data, 0, len(data)):
@@ -66,7 +67,7 @@ def is_complete(data: mmap, *, needed: frozenset[bytes]) -> bool:
     return not seen.isdisjoint(needed)
 
 
-def largest_picture_pixels(data: mmap) -> int:
+def largest_picture_pixels(data: FileWindow) -> int:
     """Return the pixels of the largest picture that a HEIC or AVIF file declares."""
     return max(
         (
@@ -78,26 +79,26 @@ def largest_picture_pixels(data: mmap) -> int:
     )
 
 
-def track_duration_ms(data: mmap) -> int | None:
+def track_duration_ms(data: FileWindow) -> int | None:
     """Return how long the first track plays, as its media header says (`mvhd` counts repeats)."""
     for box in _find(data, (b"moov", b"trak", b"mdia", b"mdhd")):
         form, at = (">IQ", 20) if data[box.start] == 1 else (">II", 12)
         if box.start + at + struct.calcsize(form) <= box.end:
-            scale, duration = struct.unpack_from(form, data, box.start + at)
+            scale, duration = data.unpack(form, box.start + at)
             unknown = duration >= (1 << 64) - 1 or (form == ">II" and duration == (1 << 32) - 1)
             return None if unknown or not scale else round(1000 * duration / scale)
     return None
 
 
-def track_orientation(data: mmap, track_id: int) -> int:
+def track_orientation(data: FileWindow, track_id: int) -> int:
     """Return how a track is to be turned, as an EXIF orientation; odd angles count as upright."""
     for box in _find(data, (b"moov", b"trak", b"tkhd")):
         late = 12 if data[box.start] == 1 else 0  # version 1 has three 64-bit times
         if box.start + 76 + late > box.end:
             continue
-        (found,) = struct.unpack_from(">I", data, box.start + 12 + (8 if late else 0))
+        (found,) = data.unpack(">I", box.start + 12 + (8 if late else 0))
         if found == track_id:
-            a, b, _, c, d = struct.unpack_from(">5i", data, box.start + 40 + late)
+            a, b, _, c, d = data.unpack(">5i", box.start + 40 + late)
             return _TURNS.get((_sign(a), _sign(b), _sign(c), _sign(d)), 1)
     return 1
 
@@ -106,7 +107,7 @@ def _sign(number: int) -> int:
     return (number > 0) - (number < 0)
 
 
-def _find(data: mmap, route: tuple[bytes, ...]) -> Iterator[Box]:
+def _find(data: FileWindow, route: tuple[bytes, ...]) -> Iterator[Box]:
     """Yield the boxes at the end of a route of kinds, each whole within its parent."""
     level = [Box(b"", 0, len(data))]
     for kind in route:

@@ -6,14 +6,13 @@ that were cut short. What follows the end (motion photos, trailers, padding) is 
 
 import struct
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from library.processing import boxes
 from library.processing.errors import DamagedMediaError
 from library.processing.values import Format
+from library.processing.window import FileWindow
 
 MAX_PARTS = 1_000_000
 CUT_SHORT = "This file is cut short: its end is missing. Copy it again from the camera or phone."
@@ -49,7 +48,7 @@ def read_header(path: Path, form: Format) -> Header:
     Raises:
         DamagedMediaError: there is no picture size in it.
     """
-    with path.open("rb") as file, closing(mmap(file.fileno(), 0, access=ACCESS_READ)) as data:
+    with FileWindow(path) as data:
         try:
             header = _READERS[form.name](data)
         except (struct.error, IndexError):  # a part that ends before its own fields
@@ -69,7 +68,7 @@ def check_complete(path: Path, form: Format) -> None:
         raise DamagedMediaError(CUT_SHORT)
 
 
-def _read_jpeg(data: mmap) -> Header:
+def _read_jpeg(data: FileWindow) -> Header:
     header = Header()
     at = 2
     for _ in range(MAX_PARTS):
@@ -80,9 +79,9 @@ def _read_jpeg(data: mmap) -> Header:
         if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:
             at += 1 if marker == 0xFF else 2
             continue
-        (length,) = struct.unpack_from(">H", data, at + 2)
+        (length,) = data.unpack(">H", at + 2)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            header.height_px, header.width_px = struct.unpack_from(">HH", data, at + 5)
+            header.height_px, header.width_px = data.unpack(">HH", at + 5)
             header.reducible = marker in (0xC0, 0xC1)
         elif marker == 0xE1 and not header.exif and data[at + 4 : at + 10] == b"Exif\0\0":
             header.exif = data[at + 10 : at + 2 + length]
@@ -94,17 +93,17 @@ def _read_jpeg(data: mmap) -> Header:
     return header
 
 
-def _read_png(data: mmap) -> Header:
+def _read_png(data: FileWindow) -> Header:
     header = Header()
     at, frames, seconds = 8, 0, 0.0
     for _ in range(MAX_PARTS):
         if at + 12 > len(data):
             break
-        length, kind = struct.unpack_from(">I4s", data, at)
+        length, kind = data.unpack(">I4s", at)
         if kind == b"IHDR":
-            header.width_px, header.height_px = struct.unpack_from(">II", data, at + 8)
+            header.width_px, header.height_px = data.unpack(">II", at + 8)
         elif kind == b"fcTL":
-            delay, per_second = struct.unpack_from(">HH", data, at + 28)
+            delay, per_second = data.unpack(">HH", at + 28)
             frames, seconds = frames + 1, seconds + delay / (per_second or 100)
         elif kind == b"eXIf":
             header.exif = data[at + 8 : at + 8 + min(length, 1 << 20)]
@@ -117,14 +116,14 @@ def _read_png(data: mmap) -> Header:
     return header
 
 
-def _read_webp(data: mmap) -> Header:
-    (size,) = struct.unpack_from("<I", data, 4)
+def _read_webp(data: FileWindow) -> Header:
+    (size,) = data.unpack("<I", 4)
     header = Header(complete=8 + size <= len(data) + 1)
     at, end, frames, duration_ms = 12, min(8 + size, len(data)), 0, 0
     for _ in range(MAX_PARTS):
         if at + 8 > end:
             break
-        kind, length = struct.unpack_from("<4sI", data, at)
+        kind, length = data.unpack("<4sI", at)
         if not header.width_px:
             header.width_px, header.height_px = _webp_size(kind, data[at + 8 : at + 18])
         if kind == b"ANMF":
@@ -152,10 +151,10 @@ def _webp_size(kind: bytes, start: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _read_gif(data: mmap) -> Header:
+def _read_gif(data: FileWindow) -> Header:
     """Read a GIF; where the first frame is larger than the screen, it is the size."""
     header = Header(frames=0, duration_ms=0)
-    header.width_px, header.height_px = struct.unpack_from("<HH", data, 6)
+    header.width_px, header.height_px = data.unpack("<HH", 6)
     at = 13 + _table_bytes(data[10])
     for _ in range(MAX_PARTS):
         if at >= len(data) or data[at] == 0x3B:
@@ -167,10 +166,10 @@ def _read_gif(data: mmap) -> Header:
     return header
 
 
-def _read_gif_block(data: mmap, at: int, header: Header) -> int:
+def _read_gif_block(data: FileWindow, at: int, header: Header) -> int:
     """Read one frame or extension; return where the next block starts."""
     if data[at] == 0x2C:
-        left, top, width, height, flags = struct.unpack_from("<HHHHB", data, at + 1)
+        left, top, width, height, flags = data.unpack("<HHHHB", at + 1)
         header.largest = max(header.largest, (left + width) * (top + height))
         if not header.frames:
             header.width_px = max(header.width_px, left + width)
@@ -189,13 +188,13 @@ def _table_bytes(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _after_blocks(data: mmap, at: int) -> int:
+def _after_blocks(data: FileWindow, at: int) -> int:
     while at < len(data) and data[at]:
         at += 1 + data[at]
     return at + 1
 
 
-def _read_picture_boxes(data: mmap) -> Header:
+def _read_picture_boxes(data: FileWindow) -> Header:
     return Header(
         duration_ms=boxes.track_duration_ms(data),
         largest=boxes.largest_picture_pixels(data),
@@ -203,11 +202,11 @@ def _read_picture_boxes(data: mmap) -> Header:
     )
 
 
-def _read_movie_boxes(data: mmap) -> Header:
+def _read_movie_boxes(data: FileWindow) -> Header:
     return Header(complete=boxes.is_complete(data, needed=frozenset((b"moov",))))
 
 
-_READERS: dict[str, Callable[[mmap], Header]] = {
+_READERS: dict[str, Callable[[FileWindow], Header]] = {
     "jpeg": _read_jpeg,
     "png": _read_png,
     "webp": _read_webp,

@@ -1,9 +1,7 @@
 """Reads a file's facts from its header, before anything is decoded."""
 
 import re
-from contextlib import closing
 from dataclasses import replace
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from av.container import InputContainer
@@ -20,6 +18,7 @@ from library.processing.exif import clean_text, parse_date, parse_offset, read_e
 from library.processing.formats import AVIF, HEIC, identify
 from library.processing.headers import CUT_SHORT, DAMAGED, Header, read_header
 from library.processing.values import MAX_NUMBER, Facts, Format
+from library.processing.window import FileWindow
 
 VIDEO_DAMAGED = "This video is damaged and can't be shown. Copy it again from the camera or phone."
 
@@ -58,7 +57,7 @@ def displayed_size(width_px: int, height_px: int, orientation: int) -> tuple[int
 
 def video_orientation(path: Path, track_id: int) -> int:
     """Return how a video track's display matrix turns it, as an EXIF orientation."""
-    with path.open("rb") as file, closing(mmap(file.fileno(), 0, access=ACCESS_READ)) as data:
+    with FileWindow(path) as data:
         return track_orientation(data, track_id)
 
 
