@@ -68,17 +68,18 @@ class LocalBlobStore:
     def read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes [start, stop) in pieces."""
         try:
-            file = self._path(key).open("rb", buffering=0)
+            descriptor = os.open(f"{self.root}/{key[:2]}/{key}", os.O_RDONLY)
         except FileNotFoundError as error:
             raise BlobMissingError(f"the file of blob {key} is missing") from error
-        with file:
-            file.seek(start)
+        try:
             while start < stop:
-                piece = file.read(min(PIECE_BYTES, stop - start))
+                piece = os.pread(descriptor, min(PIECE_BYTES, stop - start), start)
                 if not piece:
                     raise BlobMissingError(f"the file of blob {key} ends at {start} bytes")
                 start += len(piece)
                 yield piece
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:

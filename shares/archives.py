@@ -2,36 +2,33 @@
 
 from collections.abc import Iterator
 
+from library.models import Asset
 from library.processing.zips import Entry, plan_archive, unique_member_names
 from library.storage import store
 from library.transfers import Body
-from shares.disclosure import date_of, file_of, name_of
+from shares.disclosure import SharedFile, files_of
 from shares.models import Share
+from shares.wording import automatic_title
 
 
 class EmptyArchiveError(LookupError):
     """None of the chosen items is in the share."""
 
 
-def archive_body(share: Share, positions: set[int] | None, *, title: str) -> Body:
+def archive_body(share: Share, positions: set[int] | None) -> Body:
     """Plan the archive of these positions, or of all; the same items always give the same bytes.
 
     Raises:
         EmptyArchiveError: nothing of what was asked for is in the share.
     """
-    items = [
-        item
-        for item in share.items.shown().in_order()
-        if positions is None or item.position in positions
-    ]
-    if not items:
+    files = files_of(share, positions)
+    if not files:
         raise EmptyArchiveError
-    files = [file_of(item, share) for item in items]
-    names = unique_member_names([name_of(item, share) for item in items])
+    names = unique_member_names([file.name for file in files])
     plan = plan_archive(
         [
-            Entry(name, file.size_bytes, file.crc32, date_of(item, share))
-            for name, file, item in zip(names, files, items, strict=True)
+            Entry(name, file.size_bytes, file.crc32, file.taken_at)
+            for name, file in zip(names, files, strict=True)
         ]
     )
 
@@ -43,5 +40,10 @@ def archive_body(share: Share, positions: set[int] | None, *, title: str) -> Bod
         etag=plan.etag,
         content_type="application/zip",
         read=lambda start, stop: plan.pieces(start, stop, read_entry),
-        download_name=f"{title}.zip",
+        download_name=f"{_title(files)}.zip",
     )
+
+
+def _title(files: list[SharedFile]) -> str:
+    videos = sum(file.kind == Asset.Kind.VIDEO for file in files)
+    return automatic_title(len(files) - videos, videos)

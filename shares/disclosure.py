@@ -6,6 +6,7 @@ holds from the next request on. Today there is one level, `everything`: the file
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Count, Q, Sum
 from django.urls import reverse
@@ -85,6 +86,34 @@ def asset_of(item: ShareItem) -> Asset:
     return item.asset
 
 
+class SharedFile(NamedTuple):
+    """What an archive needs of an item: a name as the sender has it, a date, and where the bytes are."""
+
+    name: str
+    taken_at: datetime
+    kind: str
+    key: str
+    size_bytes: int
+    crc32: int
+
+
+FILE_COLUMNS = (
+    "position",
+    "asset__name",
+    "asset__taken_at",
+    "asset__kind",
+    "source__key",
+    "source__size_bytes",
+    "source__crc32",
+)
+
+
+def files_of(share: Share, positions: set[int] | None) -> list[SharedFile]:
+    """Return the files of these positions, or of all, in order: one query, no model instances."""
+    rows = share.items.shown().order_by("position").values_list(*FILE_COLUMNS)
+    return [SharedFile(*row[1:]) for row in rows if positions is None or row[0] in positions]
+
+
 def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001 - the level decides, once there are several
     """Return the bytes that a recipient gets."""
     return item.source
@@ -93,11 +122,6 @@ def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001 - the level 
 def name_of(item: ShareItem, share: Share) -> str:  # noqa: ARG001
     """Return the file name that a recipient gets, safe on any system."""
     return unique_member_names([asset_of(item).name])[0]
-
-
-def date_of(item: ShareItem, share: Share) -> datetime:  # noqa: ARG001
-    """Return the wall-clock date that a recipient's file carries."""
-    return asset_of(item).taken_at
 
 
 def picture_of(item: ShareItem, share: Share, kind: str) -> Blob | None:  # noqa: ARG001

@@ -100,7 +100,7 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
         return _to_selection(request, share)
     try:
         positions = decode_positions(chosen) if (chosen := request.GET.get("items")) else None
-        body = archive_body(share, positions, title=summary_of(share).title)
+        body = archive_body(share, positions)
     except (SelectionError, EmptyArchiveError) as error:
         raise Http404 from error
     return send(request, body)

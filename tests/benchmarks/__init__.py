@@ -1,0 +1,1 @@
+"""What speed means here, measured: `make bench`."""
