@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -96,7 +96,7 @@ def log_in(page: Page, email: str) -> None:
 def paintings(tmp_path_factory) -> list[Path]:
     """Return fourteen pictures over three days."""
     folder = tmp_path_factory.mktemp("paintings")
-    days = [datetime(2026, 10, 3, 9, 12), datetime(2026, 10, 4, 15, 40), datetime(2026, 10, 5, 8, 5)]
+    days = [datetime(2026, 10, day, 9, 12, tzinfo=UTC) for day in (3, 4, 5)]
     paths = []
     for number in range(14):
         path = folder / f"DSC_{number + 1:04}.jpg"

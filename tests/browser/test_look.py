@@ -51,7 +51,9 @@ def stranger(request, open_page) -> Page:
 
 
 def sticks_out(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    return page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ function place(html) {
     old.replaceWith(tile);
     if (focused) tile.querySelector(focused).focus({ preventScroll: true });
   }
+  if (!grid.querySelector(".tile[data-waiting], .more")) document.querySelector("[data-unsettled]")?.remove();
 }
 
 setTimeout(ask, 300);

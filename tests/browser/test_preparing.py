@@ -1,0 +1,87 @@
+"""While nothing is prepared yet the link works, says so, and the pictures appear by themselves."""
+
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import upload
+from tests.site import Site
+
+PREPARING = (
+    "Your photos and videos are being prepared for sharing. "
+    "This may take a while, depending on their size and number."
+)
+
+
+@pytest.fixture
+def sleeping_worker(site: Site):
+    """Hold the worker and all its children still."""
+    held = [process for process in site.processes() if "celery" in " ".join(process.cmdline())]
+    for process in held:
+        process.send_signal(signal.SIGSTOP)
+    yield held
+    wake(held)
+
+
+def wake(held: list[psutil.Process]) -> None:
+    for process in held:
+        if process.is_running():
+            process.send_signal(signal.SIGCONT)
+
+
+def places(page: Page) -> list[list[int]]:
+    """Return the width and height of each tile."""
+    return page.locator(".tile").evaluate_all(
+        "all => all.map(tile => [tile.offsetWidth, tile.offsetHeight])"
+    )
+
+
+def test_a_link_works_from_the_first_second_and_fills_by_itself(
+    member: Page, open_page, sleeping_worker, paintings: list[Path]
+):
+    upload(member, paintings[:4])
+    member.goto("/library/")
+    expect(member.get_by_text("Being prepared", exact=True)).to_have_count(4)
+    member.get_by_role("button", name="Select").click()
+    for box in member.get_by_role("checkbox").all():
+        box.click()
+    member.get_by_role("button", name="Share").click()
+    member.get_by_role("button", name="Copy Link").click()
+    expect(member.get_by_text(PREPARING)).to_be_visible()
+    expect(member.get_by_text("0 of 4 ready. The link works already.")).to_be_visible()
+    link = member.get_by_role("textbox", name="Link").input_value()
+
+    carol = open_page()
+    carol.goto(link)
+    expect(carol.get_by_text("0 of 4 are ready to be seen")).to_be_visible()
+    expect(carol.get_by_text("Being prepared", exact=True)).to_have_count(4)
+    with carol.expect_download() as download:
+        carol.get_by_role("button", name="Download").click()
+    assert Path(download.value.path()).stat().st_size > sum(p.stat().st_size for p in paintings[:4])
+
+    member.reload()
+    expect(member.get_by_role("dialog").get_by_text(PREPARING)).to_be_visible()
+    before = places(carol)
+    wake(sleeping_worker)
+
+    expect(member.get_by_text("All 4 are ready")).to_be_visible(timeout=30_000)
+    expect(carol.locator(".tile img")).to_have_count(4, timeout=30_000)
+    expect(carol.get_by_text("ready to be seen")).to_have_count(0)
+    assert places(carol) == before, "nothing jumps"
+
+
+def test_a_killed_worker_comes_back_and_goes_on(member: Page, site: Site, paintings: list[Path]):
+    worker = next(
+        p for p in site.processes() if "worker" in p.cmdline() and p.ppid() == site.process.pid
+    )
+    worker.kill()
+    started = time.monotonic()
+    upload(member, paintings[4:7])
+
+    member.goto("/library/")
+    expect(member.get_by_text("Being prepared", exact=True)).to_have_count(0, timeout=45_000)
+    print(f"prepared {time.monotonic() - started:.1f} s after the worker was killed")
