@@ -85,3 +85,14 @@ def test_a_killed_worker_comes_back_and_goes_on(member: Page, site: Site, painti
     member.goto("/library/")
     expect(member.get_by_text("Being prepared", exact=True)).to_have_count(0, timeout=45_000)
     print(f"prepared {time.monotonic() - started:.1f} s after the worker was killed")
+
+
+def test_a_film_that_the_browser_cannot_decode_says_so(member: Page, corpus: Path):
+    upload(member, [corpus / "video/sample-5s_h265.mp4"])
+    member.goto("/library/")
+    film = member.get_by_role("link", name="Video")
+    expect(film.locator("img")).to_be_visible(timeout=30_000)
+    film.click()
+
+    expect(member.get_by_role("alert")).to_contain_text("can’t play this kind of film")
+    expect(member.get_by_role("link", name="Download")).to_be_visible()
