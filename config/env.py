@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -38,13 +39,34 @@ def text(name: str, default: str = "", *, choices: Iterable[str] = ()) -> str:
     return value
 
 
-def number(name: str, default: int) -> int:
-    """Return a whole number, at least 0."""
+def number(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+    """Return a whole number within bounds."""
     value = text(name, str(default))
     if not value.isdecimal():
         msg = f"{name} is {value!r}; it has to be a whole number."
         raise ImproperlyConfigured(msg)
+    if int(value) < least or (most is not None and int(value) > most):
+        msg = f"{name} is {value}; it has to be " + (
+            f"at least {least}." if most is None else f"from {least} to {most}."
+        )
+        raise ImproperlyConfigured(msg)
     return int(value)
+
+
+def origin(name: str, default: str) -> str:
+    """Return an origin such as `https://photos.example.org`, without a path."""
+    value = text(name, default).rstrip("/")
+    parts = urlsplit(value)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or value != f"{parts.scheme}://{parts.netloc}"
+    ):
+        msg = (
+            f"{name} is {value!r}; it has to look like https://photos.example.org, without a path."
+        )
+        raise ImproperlyConfigured(msg)
+    return value
 
 
 def flag(name: str, *, default: bool = False) -> bool:

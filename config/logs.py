@@ -13,4 +13,8 @@ class MaskTokens(logging.Filter):
         """Rewrite the record's text; always lets it through."""
         record.msg = _TOKEN.sub(r"\1…", record.getMessage())
         record.args = None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = _TOKEN.sub(r"\1…", record.exc_text)
         return True

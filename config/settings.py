@@ -24,15 +24,16 @@ for _folder in (BLOBS_DIR, INCOMING_DIR, STATIC_ROOT):
 # Address
 
 HOST = env.text("HOST", "127.0.0.1")
-PORT = env.number("PORT", 8000)
-PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+PORT = env.number("PORT", 8000, least=1, most=65_535)
+PUBLIC_BASE_URL = env.origin("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}")
 _public = urlsplit(PUBLIC_BASE_URL)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
-IS_LOOPBACK = _public.hostname in LOOPBACK_HOSTS
+_is_local_name = _public.hostname in LOOPBACK_HOSTS
+IS_LOOPBACK = _is_local_name and HOST in LOOPBACK_HOSTS  # nobody comes in from elsewhere
 IS_HTTPS = _public.scheme == "https"
 ALLOWED_HOSTS = [
     _public.hostname or "",
-    *(("127.0.0.1", "localhost", "[::1]") if IS_LOOPBACK else ()),
+    *(("127.0.0.1", "localhost", "[::1]") if _is_local_name else ()),
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
@@ -212,8 +213,8 @@ IMAGE_MAX_PIXELS_JPEG = env.number("IMAGE_MAX_PIXELS_JPEG", 250_000_000)
 IMAGE_MAX_PIXELS_OTHER = env.number("IMAGE_MAX_PIXELS_OTHER", 100_000_000)
 THUMBNAIL_LONGEST_EDGE_PX = 640
 PREVIEW_LONGEST_EDGE_PX = 2016
-SHARE_MAX_ITEMS = env.number("SHARE_MAX_ITEMS", 10_000)
-SHARE_DEFAULT_LIFETIME_DAYS = env.number("SHARE_DEFAULT_LIFETIME_DAYS", 30)
+SHARE_MAX_ITEMS = env.number("SHARE_MAX_ITEMS", 10_000, least=1, most=30_000)
+SHARE_DEFAULT_LIFETIME_DAYS = env.number("SHARE_DEFAULT_LIFETIME_DAYS", 30, least=1, most=3_650)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = SHARE_MAX_ITEMS + 100
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 << 20

@@ -1,6 +1,7 @@
 """How people come in: who may sign up, and what becomes of the first account."""
 
 import secrets
+from types import SimpleNamespace
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -54,6 +55,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if is_unclaimed():
             return may_claim(request)
         return bool(settings.SIGN_UPS == "open")
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a mail whose links start with the site's own address, whatever host the request named."""
+        asked, public = self.request.build_absolute_uri("/"), f"{settings.PUBLIC_BASE_URL}/"
+        links = {
+            name: public + value.removeprefix(asked)
+            for name, value in context.items()
+            if isinstance(value, str) and value.startswith(asked)
+        }
+        site = SimpleNamespace(name="Passalong", domain=public.partition("//")[2].rstrip("/"))
+        super().send_mail(template_prefix, email, {**context, **links, "current_site": site})
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - allauth's signature
         """Make the account; the first one is confirmed at once and may do everything."""

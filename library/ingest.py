@@ -16,6 +16,7 @@ from library.tasks import ring_prepare
 from library.work import ring_after_commit
 
 NAME_MAX_CHARACTERS = 255
+UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,19 @@ def accept_upload(owner: User, part: Part, *, name: str, now: datetime) -> Accep
     while True:
         blob = keep(part, content_type=facts.content_type, now=now)
         try:
-            return _add_asset(owner, blob, facts, name=clean_name(name), now=now)
+            accepted = _add_asset(owner, blob, facts, name=clean_name(name), now=now)
         except BlobGoneError:
             continue
+        part.discard()
+        return accepted
 
 
 def clean_name(name: str) -> str:
     """Return the last part of a file's name without control and direction characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    shown = "".join(
-        c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C"
-    )
-    return shown.strip()[-NAME_MAX_CHARACTERS:] or "unnamed"
+    composed = unicodedata.normalize("NFC", last)
+    shown = "".join(c for c in composed if unicodedata.category(c) not in UNSHOWN).strip()
+    return "unnamed" if shown in {"", ".", ".."} else shown[-NAME_MAX_CHARACTERS:]
 
 
 def _add_asset(owner: User, blob: Blob, facts: Facts, *, name: str, now: datetime) -> Accepted:

@@ -165,11 +165,11 @@ def keep(part: Part, *, content_type: str, now: datetime) -> Blob:
     """Store a part durably and return its blob, or the living blob of the same bytes.
 
     Call it outside a transaction: it syncs to disk. Nothing holds the blob yet, so follow it by
-    `hold` in the transaction that makes the row which does.
+    `hold` in the transaction that makes the row which does. A part that was not needed stays where
+    it is, so that it can be kept again; its maker discards it.
     """
     part.close()
     if known := Blob.objects.filter(sha256=part.sha256, condemned_at=None).first():
-        part.discard()
         return known
     key = f"{part.sha256}-{secrets.token_hex(4)}"
     store.adopt(part.path, key)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.dateformat import format as format_date
 
+from library.http import short_text
 from library.models import Asset
 
 PREPARING = "Being prepared"
@@ -76,6 +78,13 @@ def days_of(assets: Iterable[Asset]) -> list[Day]:
     """Group assets, which come in the order of the grid, by the day of their capture."""
     groups = groupby(assets, key=lambda asset: asset.taken_at.date())
     return [Day(on, tuple(map(tile_of, group))) for on, group in groups]
+
+
+def no_picture(asset: Asset) -> HttpResponse:
+    """Answer for a picture that is not there: perhaps later, or never."""
+    if asset.is_prepared or asset.has_failed:
+        return short_text("There is no such picture of this file.", status=404)
+    return short_text("This picture is still being prepared.", status=503, retry_after_seconds=2)
 
 
 def label_of(asset: Asset) -> str:

@@ -17,6 +17,7 @@ from library.models import Blob
 from library.storage import PIECE_BYTES, BlobMissingError, store
 
 _RANGE = re.compile(r"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MEDIA_POLICY = "sandbox; default-src 'none'"
 
 
@@ -115,6 +116,7 @@ def _requested_range(request: HttpRequest, etag: str, size_bytes: int) -> tuple[
 
 def _answer(request: HttpRequest, body: Body, start: int, stop: int) -> HttpResponseBase:
     if request.method == "HEAD":
+        next(body.read(start, min(start + 1, stop)), None)  # a missing file has to show here too
         return HttpResponse(content_type=body.content_type)
     pieces = body.read(start, stop)
     if stop - start <= PIECE_BYTES:
@@ -144,6 +146,7 @@ def _with_headers(response: HttpResponseBase, body: Body, etag: str) -> HttpResp
     response["Cross-Origin-Resource-Policy"] = "same-origin"
     response["X-Accel-Buffering"] = "no"
     if body.download_name:
-        disposition = content_disposition_header(as_attachment=True, filename=body.download_name)
+        name = _CONTROL.sub("", body.download_name) or "file"
+        disposition = content_disposition_header(as_attachment=True, filename=name)
         response["Content-Disposition"] = disposition or "attachment"
     return response

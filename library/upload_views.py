@@ -1,5 +1,6 @@
 """The upload page: a form that works alone, and answers its own script file by file."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from library.templatetags.pictures import bytes_in_words
 from library.uploads import PartUploadHandler, ReceivedFile
 
 FORM_OVERHEAD_BYTES = 1 << 20
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,12 @@ def upload(request: MemberRequest) -> HttpResponseBase:
         and _length(request) > settings.UPLOAD_MAX_BYTES + FORM_OVERHEAD_BYTES
     ):
         return _too_long(request)
-    request.upload_handlers = [PartUploadHandler(request, max_bytes=settings.UPLOAD_MAX_BYTES)]
-    return _checked_upload(request)
+    handler = PartUploadHandler(request, max_bytes=settings.UPLOAD_MAX_BYTES)
+    request.upload_handlers = [handler]
+    try:
+        return _checked_upload(request)
+    finally:
+        handler.upload_interrupted()  # Django does not always say so when a sender goes away
 
 
 @csrf_protect
@@ -70,6 +76,10 @@ def _take(request: MemberRequest, file: ReceivedFile) -> Result:
         accepted = accept_upload(request.user, file.part, name=name, now=timezone.now())
     except MediaError as error:
         return Result(name, "refused", str(error))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return Result(name, "refused", _PROBLEMS["no_space"]())
     if not accepted.is_new:
         return Result(name, "known", "Already in your library.", accepted.asset)
     return Result(name, "added", "Added to your library.", accepted.asset)
@@ -81,9 +91,10 @@ def _answer(request: HttpRequest, results: list[Result], *, status: int) -> Http
         return private_page(
             TemplateResponse(request, "library/upload.html", context, status=status)
         )
-    return private_page(
-        JsonResponse({"files": [result.as_json() for result in results]}, status=status)
-    )
+    answer: dict[str, object] = {"files": [result.as_json() for result in results]}
+    if not results:
+        answer["problem"] = "No file was chosen. Choose at least one photo or video."
+    return private_page(JsonResponse(answer, status=status))
 
 
 def _too_long(request: HttpRequest) -> HttpResponseBase:

@@ -57,6 +57,7 @@ class PartUploadHandler(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Open a part for the file; no other handler gets to see it."""
         super().new_file(*args, **kwargs)
+        self.upload_interrupted()
         self._arriving = _Arriving(str(self.file_name), Part.create())
         raise StopFutureHandlers
 

@@ -14,7 +14,7 @@ from library import work
 from library.http import MemberRequest, SiteRequest, private_page, short_text
 from library.models import Asset, AssetQuerySet, Rendition
 from library.tasks import ring_prepare
-from library.tiles import days_of, tile_of
+from library.tiles import days_of, no_picture, tile_of
 from library.transfers import blob_body, send
 from library.work import ring_after_commit
 
@@ -78,11 +78,7 @@ def rendition(request: MemberRequest, uuid: UUID, kind: str) -> HttpResponseBase
     """Send a picture made from one of my items."""
     asset = get_object_or_404(_library(request), uuid=uuid)
     picture = Rendition.objects.select_related("blob").filter(source=asset.blob, kind=kind).first()
-    if picture is None:
-        return short_text(
-            "This picture is still being prepared.", status=503, retry_after_seconds=2
-        )
-    return send(request, blob_body(picture.blob))
+    return send(request, blob_body(picture.blob)) if picture else no_picture(asset)
 
 
 @require_safe

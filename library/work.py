@@ -148,11 +148,9 @@ def fail(work: Work, reason: str, *, again_at: datetime) -> bool:
     """Count a run that ended badly: due again then, or `failed` for good the third time."""
     attempts = work.attempts + 1
     state = WorkState.FAILED if attempts >= MAX_ATTEMPTS else WorkState.DUE
-    return bool(
-        _held(work).update(
-            state=state, attempts=attempts, due_at=again_at, failure=reason[:300], **_let_go()
-        )
-    )
+    version = work.WORK_VERSION if state == WorkState.FAILED else work.version
+    changes = {"state": state, "attempts": attempts, "due_at": again_at, "version": version}
+    return bool(_held(work).update(failure=reason[:300], **changes, **_let_go()))
 
 
 def retry(rows: models.QuerySet[Any], *, now: datetime) -> int:
@@ -181,7 +179,7 @@ def run_one(
         fail(row, str(error), again_at=timezone.now())
     except Exception:  # the row is what remembers, so every other end is written there too
         logger.exception("%s %s ended badly", model.__name__, row.pk)
-        reason = "Something went wrong on our side. Your original is safe."
+        reason = "Something went wrong on our side."
         fail(row, reason, again_at=timezone.now() + RETRY_AFTER * (row.attempts + 1))
     if model.objects.filter(state=WorkState.DUE, due_at__lte=timezone.now()).exists():
         ring()
@@ -196,16 +194,16 @@ def ring_after_commit(ring: Ring) -> None:
 def sweep(*, now: datetime) -> int:
     """Find what the bells missed and ring for it; the number of rings. Safe to run any number of times.
 
-    Lapsed leases are due again at once (failed after `MAX_LAPSES`), results of older code are due
-    again, and rows that have been due for long get their bell anew.
+    Lapsed leases are due again at once (failed after `MAX_LAPSES`), results and failures of older
+    code are due again, and rows that have been due for long get their bell anew.
     """
     rings = 0
     for kind in kinds:
         lapsed = _reclaim_lapsed(kind.model, now=now)
         outdated = kind.model.objects.filter(
-            state=WorkState.DONE, version__lt=kind.model.WORK_VERSION
+            state__in=[WorkState.DONE, WorkState.FAILED], version__lt=kind.model.WORK_VERSION
         )
-        outdated.update(state=WorkState.DUE, due_at=now)
+        outdated.update(state=WorkState.DUE, due_at=now, attempts=0, lapses=0)
         waiting = kind.model.objects.filter(state=WorkState.DUE, due_at__lte=now - OVERDUE)
         count = min(MAX_RINGS, lapsed + len(waiting.values_list("pk")[:MAX_RINGS]))
         for _ in range(count):
@@ -219,6 +217,7 @@ def _reclaim_lapsed(model: type[Work], *, now: datetime) -> int:
     lapsed.filter(lapses__gte=MAX_LAPSES - 1).update(
         state=WorkState.FAILED,
         failure="The site was interrupted too often while it worked on this. Try again.",
+        version=model.WORK_VERSION,
         **_let_go(),
     )
     return lapsed.update(

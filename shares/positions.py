@@ -34,15 +34,17 @@ def decode_positions(text: str) -> set[int]:
     if text.startswith("~"):
         return _from_bitmap(text[1:])
     positions: set[int] = set()
+    previous = 0
     for part in text.split("."):
         match = _RUN.fullmatch(part)
         if match is None:
             raise SelectionError
         first = int(match[1], 36)
         last = int(match[2], 36) if match[2] else first
-        if not 1 <= first <= last <= HIGHEST_POSITION:
+        if not previous < first <= last <= HIGHEST_POSITION:  # going back could cost seconds
             raise SelectionError
         positions.update(range(first, last + 1))
+        previous = last
     return positions
 
 

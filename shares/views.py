@@ -8,8 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from library.http import SiteRequest, short_text, whole_number
-from library.tiles import duration
+from library.http import SiteRequest, whole_number
+from library.tiles import duration, no_picture
 from library.transfers import blob_body, send
 from shares.access import gated_file, gated_page
 from shares.archives import EmptyArchiveError, archive_body
@@ -75,12 +75,9 @@ def item(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
 @require_safe
 def rendition(request: SiteRequest, share: Share, position: int, kind: str) -> HttpResponseBase:
     """Send a picture made from an item."""
-    picture = picture_of(_item(share, position), share, kind)
-    if picture is None:
-        return short_text(
-            "This picture is still being prepared.", status=503, retry_after_seconds=2
-        )
-    return send(request, blob_body(picture))
+    shown = _item(share, position)
+    picture = picture_of(shown, share, kind)
+    return send(request, blob_body(picture)) if picture else no_picture(asset_of(shown))
 
 
 @gated_file
@@ -113,7 +110,11 @@ def nothing(_request: SiteRequest, _share: Share, rest: str) -> HttpResponseBase
 
 
 def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
-    ticked = {number for text in request.POST.getlist("item") if (number := whole_number(text))}
+    ticked = {
+        number
+        for text in request.POST.getlist("item")
+        if (number := whole_number(text)) and number < share.next_position
+    }
     address = reverse("shares:archive", args=[share.token])
     if ticked:
         address += f"?items={encode_positions(ticked)}"

@@ -53,7 +53,9 @@ def paint(seed: int, *, long_edge_px: int) -> Image.Image:
         draw.polygon(points, fill=_between(far, near, depth))
     image = image.filter(ImageFilter.GaussianBlur(long_edge_px / 2000))
     grain = Image.effect_noise((width, height), 14).convert("RGB")
-    return ImageChops.overlay(image, Image.blend(grain, Image.new("RGB", grain.size, (128,) * 3), 0.6))
+    return ImageChops.overlay(
+        image, Image.blend(grain, Image.new("RGB", grain.size, (128,) * 3), 0.6)
+    )
 
 
 def _between(one: tuple[int, ...], other: tuple[int, ...], part: float) -> tuple[int, ...]:
@@ -68,7 +70,9 @@ def _shine(image: Image.Image, chance: random.Random, color: tuple[int, ...]) ->
     halo = ImageDraw.Draw(glow)
     for ring in range(24, 0, -1):
         reach = radius * (1 + ring * 0.35)
-        halo.ellipse((x - reach, y - reach, x + reach, y + reach), fill=round(90 * (1 - ring / 25) ** 2))
+        halo.ellipse(
+            (x - reach, y - reach, x + reach, y + reach), fill=round(90 * (1 - ring / 25) ** 2)
+        )
     halo.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     image.paste(color, mask=glow.filter(ImageFilter.GaussianBlur(radius / 12)))
 
@@ -81,7 +85,11 @@ def _ridge(
         for index in range(7)
     ]
     points = [
-        (x, top + sum(size * math.sin(pace * 6.3 * x / width + start) for pace, start, size in waves))
+        (
+            x,
+            top
+            + sum(size * math.sin(pace * 6.3 * x / width + start) for pace, start, size in waves),
+        )
         for x in range(0, width + 4, 4)
     ]
     return [(0, height), *points, (width, height)]

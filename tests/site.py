@@ -83,7 +83,7 @@ class Site:
 
     def survivors(self, running: list[psutil.Process]) -> list[psutil.Process]:
         """Return which of these still run; one that only waits to be reaped does not."""
-        gone, alive = psutil.wait_procs(running, timeout=5)
+        _, alive = psutil.wait_procs(running, timeout=5)
         return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
     def stop(self, number: int = signal.SIGTERM) -> list[psutil.Process]:

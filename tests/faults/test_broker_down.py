@@ -1,34 +1,23 @@
 """The broker goes away while people upload: nobody notices, and nothing waits long afterwards."""
 
-import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import PASSWORD, picture
+from tests.member import Member
 from tests.site import Site, free_port
 
 ANSWER_SECONDS = 3.0
 PREPARED_SECONDS = 60.0
-EMAIL = "alice@example.org"
-MAKE_ALICE = f"""
-from allauth.account.models import EmailAddress
-from library.models import User
-user = User.objects.create_user("{EMAIL}", "{PASSWORD}", display_name="Alice Doe")
-EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-"""
 COUNT_PREPARED = """
 from library.models import Asset
 print("prepared", Asset.objects.exclude(prepared_at=None).count())
@@ -65,56 +54,6 @@ class Redis:
             self.process.wait(timeout=10)
 
 
-class Member:
-    """Somebody who is signed in, over plain HTTP."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.cookies = CookieJar()
-        self.opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(self.cookies)
-        )
-
-    def post(self, path: str, fields: list[tuple[str, str, bytes]]) -> tuple[int, bytes, float]:
-        """Send a form, (name, file name, value) each; return status, body and seconds."""
-        with self.opener.open(self.site.url + path, timeout=30) as page:
-            secret = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.read())[1]
-        body = multipart([("csrfmiddlewaretoken", "", secret), *fields])
-        request = urllib.request.Request(
-            self.site.url + path,
-            body,
-            {
-                "Content-Type": "multipart/form-data; boundary=edge",
-                "Accept": "application/json" if "upload" in path else "text/html",
-            },
-        )
-        started = time.monotonic()
-        with self.opener.open(request, timeout=30) as answer:
-            return answer.status, answer.read(), time.monotonic() - started
-
-    def log_in(self) -> None:
-        fields = [("login", "", EMAIL.encode()), ("password", "", PASSWORD.encode())]
-        self.post("/accounts/login/", fields)
-        assert "sessionid" in {cookie.name for cookie in self.cookies}
-
-    def upload(self, number: int) -> float:
-        status, body, seconds = self.post(
-            "/library/upload/", [("files", f"IMG_{number:04}.jpg", picture())]
-        )
-        assert 200 <= status < 300
-        assert [file["state"] for file in json.loads(body)["files"]] == ["added"]
-        return seconds
-
-
-def multipart(fields: list[tuple[str, str, bytes]]) -> bytes:
-    parts = []
-    for name, filename, value in fields:
-        file = f'; filename="{filename}"' if filename else ""
-        head = f'--edge\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
-        parts.append(head.encode() + value + b"\r\n")
-    return b"".join(parts) + b"--edge--\r\n"
-
-
 def wait_until_prepared(site: Site, count: int, seconds: float) -> float:
     started = time.monotonic()
     while f"prepared {count}" not in site.manage("shell", "-c", COUNT_PREPARED):
@@ -143,22 +82,19 @@ def site(redis, tmp_path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def alice_there(site) -> Member:
-    site.manage("shell", "-c", MAKE_ALICE)
-    member = Member(site)
-    member.log_in()
-    return member
+def alice(site) -> Member:
+    return Member.of(site, "alice@example.org", "Alice Doe")
 
 
 @pytest.mark.parametrize(("count", "away_seconds"), [(20, 0)])
 def test_uploads_pass_while_the_broker_is_down_and_are_prepared_once_it_is_back(
-    count, away_seconds, redis, site, alice_there
+    count, away_seconds, redis, site, alice
 ):
-    alice_there.upload(0)
+    alice.upload(0)
     wait_until_prepared(site, 1, 30)
 
     redis.stop()
-    slowest = max(alice_there.upload(number) for number in range(1, count + 1))
+    slowest = max(alice.upload(number) for number in range(1, count + 1))
     time.sleep(away_seconds)
     redis.start()
     seconds = wait_until_prepared(site, count + 1, PREPARED_SECONDS)
@@ -167,12 +103,12 @@ def test_uploads_pass_while_the_broker_is_down_and_are_prepared_once_it_is_back(
     assert slowest < ANSWER_SECONDS
 
 
-def test_an_upload_does_not_wait_for_a_broker_that_hangs(redis, site, alice_there):
-    alice_there.upload(0)
+def test_an_upload_does_not_wait_for_a_broker_that_hangs(redis, site, alice):
+    alice.upload(0)
     wait_until_prepared(site, 1, 30)
 
     psutil.Process(redis.process.pid).suspend()
-    slowest = max(alice_there.upload(number) for number in range(1, 4))
+    slowest = max(alice.upload(number) for number in range(1, 4))
 
     assert slowest < ANSWER_SECONDS
     psutil.Process(redis.process.pid).resume()

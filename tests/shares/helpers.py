@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from library.models import Asset, Blob, User
 
-_WRITES = re.compile(r'\s*(?:INSERT|REPLACE|UPDATE|DELETE)\b.*?"(?:library|shares)_', re.I | re.S)
+_WRITES = re.compile(
+    r'\s*(?:INSERT|REPLACE|UPDATE|DELETE)\b.*?"(?:library|shares)_', re.IGNORECASE | re.DOTALL
+)
 _numbers = count(1)
 
 

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from config import env
 from config.supervisor import Child, Supervisor
 from library.accounts import is_unclaimed, setup_code
 
@@ -77,15 +78,18 @@ class Command(BaseCommand):
 
 def _children() -> list[Child]:
     python, cores = sys.executable, os.cpu_count() or 1
+    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     proxies = "*" if settings.ALLAUTH_TRUSTED_PROXY_COUNT else "127.0.0.1"
     web = [
         *(python, "-m", "gunicorn", "config.wsgi:application"),
-        *("--bind", f"{settings.HOST}:{settings.PORT}", "--workers", str(cores)),
+        *("--bind", f"{host}:{settings.PORT}", "--workers", str(cores)),
         *("--worker-class", "gthread", "--threads", str(THREADS), "--keep-alive", "15"),
         *("--limit-request-line", str(REQUEST_LINE_BYTES), "--no-control-socket"),
         *("--graceful-timeout", "5", "--forwarded-allow-ips", proxies, "--log-level", "warning"),
     ]
-    celery = [python, "-m", "celery", "--app", "config", "--quiet"]
+    # Celery warns of root because of pickled messages; ours are JSON, and carry nothing
+    calm = "ignore:You're running the worker with superuser privileges"
+    celery = [python, "-W", calm, "-m", "celery", "--app", "config", "--quiet"]
     worker = [
         *(*celery, "worker", "--concurrency", str(cores), "--loglevel", "warning"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
@@ -95,7 +99,7 @@ def _children() -> list[Child]:
 
 
 def _refuse_open_host() -> None:
-    if settings.HOST not in settings.LOOPBACK_HOSTS and "PUBLIC_BASE_URL" not in os.environ:
+    if settings.HOST not in settings.LOOPBACK_HOSTS and not env.text("PUBLIC_BASE_URL"):
         msg = (
             f"HOST={settings.HOST} lets other machines in, so links need the address they use. Type:\n"
             f"  HOST={settings.HOST} PUBLIC_BASE_URL=http://{_own_address()}:{settings.PORT} make run"
@@ -114,7 +118,7 @@ def _own_address() -> str:
 
 
 def _refuse_taken_port() -> None:
-    with socket.socket() as probe:
+    with socket.socket(_family()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.HOST, settings.PORT))
@@ -124,6 +128,10 @@ def _refuse_taken_port() -> None:
                 f"Another one: PORT={settings.PORT + 1} make run"
             )
             raise CommandError(msg) from error
+
+
+def _family() -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
 
 
 def _only_one() -> Any:
@@ -138,9 +146,9 @@ def _only_one() -> Any:
 
 
 def _is_listening() -> bool:
-    with socket.socket() as probe:
+    with socket.socket(_family()) as probe:
         probe.settimeout(0.2)
-        host = "127.0.0.1" if settings.HOST == "0.0.0.0" else settings.HOST  # noqa: S104 - compared, not bound
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104 - compared, not bound
         return probe.connect_ex((host, settings.PORT)) == 0
 
 

@@ -16,7 +16,9 @@ from library.processing.errors import MediaError
 class Command(BaseCommand):
     """Write `thumbnail.webp` and `preview.webp`, or `poster.webp` for a video."""
 
-    help = "Write a photo's thumbnail and preview, or a video's thumbnail and poster, into a folder."
+    help = (
+        "Write a photo's thumbnail and preview, or a video's thumbnail and poster, into a folder."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take a file and a folder, which is made when it is not there."""

@@ -1,0 +1,210 @@
+"""`manage.py up`, for real: it serves, mends itself, ends without a trace, and refuses in sentences."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.member import Member
+from tests.site import ROOT, Site, free_port
+
+BACK_SECONDS = 5.0
+END_SECONDS = 15.0
+START_SECONDS = 5.0
+COMMANDS = {"web": "gunicorn", "worker": "worker", "beat": "beat"}
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("up"))
+    site.start()
+    yield site
+    if site.process.poll() is None:
+        kill(site)
+
+
+@pytest.fixture
+def site(shared_site) -> Site:
+    """A site that runs; one that the test before has ended starts again."""
+    if shared_site.process.poll() is not None:
+        shared_site.start()
+    wait_until(lambda: set(children(shared_site)) == set(COMMANDS), BACK_SECONDS)
+    return shared_site
+
+
+def kill(site: Site) -> float:
+    """Kill the supervisor alone; return how long anything lived on."""
+    running = site.processes()
+    site.process.kill()
+    site.process.wait()
+    return wait_until(lambda: all(map(is_gone, running)), END_SECONDS)
+
+
+def children(site: Site) -> dict[str, psutil.Process]:
+    """Return the supervisor's own children by name, once they run their command."""
+    found = {}
+    for process in psutil.Process(site.process.pid).children():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        for name, word in COMMANDS.items():
+            if word in words:
+                found[name] = process
+    return found
+
+
+def wait_until(condition, seconds: float) -> float:
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, "it takes too long"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def answers(site: Site) -> bool:
+    try:
+        with urllib.request.urlopen(f"{site.url}/accounts/login/", timeout=5) as page:
+            return page.status == 200
+    except OSError:
+        return False
+
+
+def refusal(folder: Path, **variables: str) -> str:
+    """Run `up` where it must refuse; return its one complaint."""
+    site = Site(folder, variables)
+    folder.mkdir(parents=True, exist_ok=True)
+    dropped = [name for name, value in variables.items() if value == "UNSET"]
+    done = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=ROOT,
+        env={name: value for name, value in site.variables.items() if name not in dropped},
+        capture_output=True,
+        text=True,
+        timeout=10,
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_it_serves_and_says_where(site):
+    assert answers(site)
+    assert f"Passalong is at {site.url}/ (ready in " in site.log
+    assert f"at {site.url}/accounts/signup/\n" in site.log
+    assert set(children(site)) == set(COMMANDS)
+
+
+def test_every_child_has_a_process_group_of_its_own(site):
+    groups = [os.getpgid(process.pid) for process in children(site).values()]
+
+    assert sorted(groups) == sorted(process.pid for process in children(site).values())
+    assert os.getpgid(site.process.pid) not in groups
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_killed_child_comes_back_and_nothing_of_the_old_one_stays(name, site):
+    old = children(site)[name]
+    group = [old, *old.children(recursive=True)]
+
+    old.kill()
+    back = wait_until(lambda: children(site).get(name, old).pid != old.pid, BACK_SECONDS)
+    wait_until(lambda: all(map(is_gone, group)), BACK_SECONDS)
+    wait_until(lambda: answers(site), BACK_SECONDS)
+
+    print(f"{name} was back after {back:.2f} s")
+    assert f"{name} ended (-9); it starts again in" in site.log
+
+
+def test_a_worker_that_is_killed_leaves_no_decoder_behind(site):
+    Member.of(site, "alice@example.org", "Alice Doe").upload(1)
+
+    def decoders() -> list[psutil.Process]:
+        below = worker.children(recursive=True)
+        return [each for each in below if any("helper" in word for word in each.cmdline())]
+
+    worker = children(site)["worker"]
+    wait_until(decoders, 10)
+    found = decoders()
+    worker.kill()
+
+    wait_until(lambda: all(map(is_gone, found)), BACK_SECONDS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_every_process(number, site):
+    started = time.monotonic()
+
+    running = site.stop(number)
+    survivors = site.survivors(running)
+
+    print(f"{signal.Signals(number).name}: {time.monotonic() - started:.1f} s")
+    assert survivors == []
+    assert time.monotonic() - started < END_SECONDS
+    assert site.process.returncode == 0
+    assert site.log.rstrip().endswith("everything has ended")
+
+
+def test_a_supervisor_that_is_killed_takes_everything_with_it(site):
+    assert len(site.processes()) > len(COMMANDS)
+
+    seconds = kill(site)
+
+    print(f"everything was gone after {seconds:.1f} s")
+    assert not answers(site)
+
+
+def test_a_start_with_everything_up_to_date_is_quick(site):
+    kill(site)
+    before = len(site.log)
+
+    started = time.monotonic()
+    site.start()
+    seconds = time.monotonic() - started
+
+    print(f"ready after {seconds:.2f} s")
+    assert seconds < START_SECONDS
+    assert "up to date" not in site.log[before:]
+    assert "collecting" not in site.log[before:]
+
+
+def test_a_second_one_on_the_same_folder_is_refused(site):
+    said = refusal(site.data_dir, PORT=str(free_port()))
+
+    assert f"The site already runs on {site.data_dir}." in said
+    assert "DATA_DIR of its own" in said
+    assert answers(site)
+
+
+def test_a_port_that_is_taken_is_refused_with_another_one(site, tmp_path):
+    said = refusal(tmp_path / "other", PORT=str(site.port))
+
+    assert f"127.0.0.1:{site.port} can't be used (Address already in use)" in said
+    assert f"PORT={site.port + 1} make run" in said
+    assert answers(site)
+
+
+@pytest.mark.parametrize("given", ["UNSET", "", "  "])
+def test_a_host_that_lets_others_in_needs_an_address_and_says_what_to_type(given, tmp_path):
+    said = refusal(tmp_path / "other", HOST="0.0.0.0", PORT="8123", PUBLIC_BASE_URL=given)  # noqa: S104
+
+    assert "HOST=0.0.0.0 lets other machines in" in said
+    (line,) = [line for line in said.splitlines() if line.endswith("make run")]
+    assert line.strip().startswith("HOST=0.0.0.0 PUBLIC_BASE_URL=http://")
+    assert line.strip().endswith(":8123 make run")
+
+
+def test_a_port_that_is_none_is_refused(tmp_path):
+    assert "PORT" in refusal(tmp_path / "other", PORT="70000")

@@ -1,0 +1,70 @@
+"""Somebody who uses a site over plain HTTP, without a browser."""
+
+import json
+import re
+import time
+import urllib.request
+from http.cookiejar import CookieJar
+from typing import Self
+
+from tests.conftest import PASSWORD, picture
+from tests.site import Site
+
+MAKE = """
+from allauth.account.models import EmailAddress
+from library.models import User
+user = User.objects.create_user({email!r}, {password!r}, display_name={name!r})
+EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+"""
+
+
+class Member:
+    """Somebody with an account, who is signed in."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.cookies = CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+
+    @classmethod
+    def of(cls, site: Site, email: str, name: str) -> Self:
+        site.manage("shell", "-c", MAKE.format(email=email, password=PASSWORD, name=name))
+        member = cls(site)
+        fields = [("login", "", email.encode()), ("password", "", PASSWORD.encode())]
+        member.post("/accounts/login/", fields)
+        assert "sessionid" in {cookie.name for cookie in member.cookies}
+        return member
+
+    def post(self, path: str, fields: list[tuple[str, str, bytes]]) -> tuple[int, bytes, float]:
+        """Send a form, (name, file name, value) each; return status, body and seconds."""
+        with self.opener.open(self.site.url + path, timeout=30) as page:
+            secret = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.read())[1]
+        body = multipart([("csrfmiddlewaretoken", "", secret), *fields])
+        request = urllib.request.Request(
+            self.site.url + path,
+            body,
+            {
+                "Content-Type": "multipart/form-data; boundary=edge",
+                "Accept": "application/json" if "upload" in path else "text/html",
+            },
+        )
+        started = time.monotonic()
+        with self.opener.open(request, timeout=30) as answer:
+            return answer.status, answer.read(), time.monotonic() - started
+
+    def upload(self, number: int) -> float:
+        status, body, seconds = self.post(
+            "/library/upload/", [("files", f"IMG_{number:04}.jpg", picture())]
+        )
+        assert 200 <= status < 300
+        assert [file["state"] for file in json.loads(body)["files"]] == ["added"]
+        return seconds
+
+
+def multipart(fields: list[tuple[str, str, bytes]]) -> bytes:
+    parts = []
+    for name, filename, value in fields:
+        file = f'; filename="{filename}"' if filename else ""
+        head = f'--edge\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        parts.append(head.encode() + value + b"\r\n")
+    return b"".join(parts) + b"--edge--\r\n"

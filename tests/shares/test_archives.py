@@ -1,0 +1,351 @@
+"""The ZIP of a link: true, whole, resumable, and gone with the link."""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import zipfile
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from library.models import Blob
+from shares.models import Share
+from shares.positions import encode_positions
+from shares.publishing import stop_share
+from tests.conftest import picture
+from tests.shares.helpers import many_assets, nothing_is_written
+
+DATES = [datetime(2019, 12, 31, 23, 59, 58, tzinfo=UTC), datetime(2024, 2, 29, 0, 0, tzinfo=UTC)]
+
+
+def archive_url(share: Share, query: str = "") -> str:
+    return reverse("shares:archive", args=[share.token]) + query
+
+
+def unpacked(response) -> dict[str, bytes]:
+    data = response.getvalue()
+    assert response.status_code == 200
+    assert response["Content-Length"] == str(len(data))
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def originals() -> list[bytes]:
+    return [picture(taken=DATES[0]) + b"x" * 300_000, picture(taken=DATES[1]) + b"y" * 300_000]
+
+
+@pytest.fixture
+def share(make_share, make_asset, originals) -> Share:
+    """Two files of 300 kB whose names are one on systems that do not tell the case."""
+    names = ["IMG_1.jpg", "img_1.JPG"]
+    return make_share([make_asset(data=d, name=n) for d, n in zip(originals, names, strict=True)])
+
+
+@pytest.fixture
+def wide_share(make_share, make_asset) -> Share:
+    """Six small files, named by their position."""
+    return make_share([make_asset(name=f"{number}.jpg") for number in range(1, 7)])
+
+
+def file_of(blob: Blob) -> Path:
+    return settings.BLOBS_DIR / blob.key[:2] / blob.key
+
+
+def program(*names: str) -> str:
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        problem = f"{' or '.join(names)} is not installed"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(problem)
+    return found
+
+
+def test_the_archive_holds_the_originals_byte_for_byte(share, originals, carol):
+    files = unpacked(carol.get(archive_url(share)))
+
+    assert list(files.values()) == originals
+
+
+def test_names_stay_apart_on_systems_that_do_not_tell_the_case(share, carol):
+    names = list(unpacked(carol.get(archive_url(share))))
+
+    assert names == ["IMG_1.jpg", "img_1 (2).JPG"]
+    assert len({name.lower() for name in names}) == 2
+
+
+def test_files_carry_the_moment_of_capture(share, carol):
+    with zipfile.ZipFile(BytesIO(carol.get(archive_url(share)).getvalue())) as archive:
+        dates = [datetime(*info.date_time, tzinfo=UTC) for info in archive.infolist()]
+
+    assert dates == DATES
+
+
+def test_names_of_uploads_can_not_leave_the_folder(make_share, make_asset, carol):
+    asset = make_asset()
+    asset.name = "../../C:\\..\\evil\u202egpj.exe\x00"
+    asset.save()
+
+    (name,) = unpacked(carol.get(archive_url(make_share([asset]))))
+
+    assert re.fullmatch(r"[^/\\:\x00\u202e]+", name)
+    assert not name.startswith(".")
+
+
+@pytest.mark.parametrize("command", [("unzip", "-t"), ("7zz|7z|7za", "t")])
+def test_other_programs_find_no_fault(command, share, carol, tmp_path):
+    path = tmp_path / "all.zip"
+    path.write_bytes(carol.get(archive_url(share)).getvalue())
+
+    name, option = command
+    done = subprocess.run(
+        [program(*name.split("|")), option, str(path)], capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"No errors detected|Everything is Ok", done.stdout)
+
+
+def test_the_length_is_known_beforehand(share, carol):
+    response = carol.get(archive_url(share))
+
+    assert response.streaming
+    assert response["Content-Length"] == str(len(response.getvalue()))
+    assert response["Accept-Ranges"] == "bytes"
+    assert response["Content-Type"] == "application/zip"
+
+
+def test_fifty_ranges_equal_the_same_slices(share, carol):
+    whole = carol.get(archive_url(share)).getvalue()
+    size = len(whole)
+    spans = [sorted(random.sample(range(size), 2)) for _ in range(44)]
+    spans += [[0, 0], [size - 1, size - 1], [0, size - 1], [29, 31], [size - 60, size - 1], [0, 29]]
+
+    for first, last in spans:
+        answer = carol.get(archive_url(share), headers={"Range": f"bytes={first}-{last}"})
+
+        assert answer.status_code == 206
+        assert answer.getvalue() == whole[first : last + 1]
+        assert answer["Content-Length"] == str(last + 1 - first)
+        assert answer["Content-Range"] == f"bytes {first}-{last}/{size}"
+
+
+def test_open_ranges_give_the_rest_and_the_end(share, carol):
+    whole = carol.get(archive_url(share)).getvalue()
+
+    rest = carol.get(archive_url(share), headers={"Range": "bytes=400000-"})
+    end = carol.get(archive_url(share), headers={"Range": "bytes=-100"})
+
+    assert rest.getvalue() == whole[400_000:]
+    assert end.getvalue() == whole[-100:]
+
+
+def test_a_range_behind_the_end_is_416_and_says_how_long_it_is(share, carol):
+    size = len(carol.get(archive_url(share)).getvalue())
+
+    response = carol.get(archive_url(share), headers={"Range": f"bytes={size}-"})
+
+    assert response.status_code == 416
+    assert response["Content-Range"] == f"bytes */{size}"
+
+
+def test_a_download_resumes_only_while_the_archive_is_the_same(share, carol):
+    etag = carol.get(archive_url(share))["ETag"]
+    resume = {"Range": "bytes=100-199", "If-Range": etag}
+
+    same = carol.get(archive_url(share), headers=resume)
+    share.items.filter(position=2).update(removed_at=timezone.now())
+    other = carol.get(archive_url(share), headers=resume)
+
+    assert same.status_code == 206
+    assert other.status_code == 200
+    assert other["ETag"] != etag
+    assert len(unpacked(other)) == 1
+
+
+def test_the_same_items_always_give_the_same_bytes(share, carol, as_bob):
+    first, second = carol.get(archive_url(share)), as_bob.get(archive_url(share))
+
+    assert first["ETag"] == second["ETag"]
+    assert re.fullmatch(r'"[0-9a-f]{32,64}"', first["ETag"])
+    assert first.getvalue() == second.getvalue()
+
+
+def test_head_has_the_headers_and_no_body(share, carol):
+    asked, got = carol.head(archive_url(share)), carol.get(archive_url(share))
+
+    assert asked.getvalue() == b""
+    for name in ("ETag", "Content-Length", "Content-Type", "Content-Disposition", "Accept-Ranges"):
+        assert asked[name] == got[name]
+
+
+def test_what_is_there_already_is_not_sent_again(share, carol):
+    etag = carol.get(archive_url(share))["ETag"]
+
+    response = carol.get(archive_url(share), headers={"If-None-Match": etag})
+
+    assert response.status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("items", "names"),
+    [
+        ("1", ["1.jpg"]),
+        ("6", ["6.jpg"]),
+        ("2-3.5", ["2.jpg", "3.jpg", "5.jpg"]),
+        ("1-6", [f"{number}.jpg" for number in range(1, 7)]),
+        ("~Qg", ["1.jpg", "6.jpg"]),
+        ("2.7.rs", ["2.jpg"]),
+        ("4-zz", ["4.jpg", "5.jpg", "6.jpg"]),
+        ("", [f"{number}.jpg" for number in range(1, 7)]),
+    ],
+)
+def test_a_selection_holds_just_its_items(items, names, wide_share, carol):
+    files = unpacked(carol.get(archive_url(wide_share, f"?items={items}")))
+
+    assert list(files) == names
+
+
+@pytest.mark.parametrize(
+    "items",
+    ["x y", "0", "3-1", "1..2", "~", "~!", "-", "%00", "é", "1,2", "7", "rs", "~AAE", "2t54"],
+)
+def test_a_selection_of_nothing_is_nothing(items, wide_share, carol):
+    response = carol.get(archive_url(wide_share, f"?items={items}"))
+
+    assert response.status_code == 404
+    assert response.content == b"There is nothing here.\n"
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_a_link_without_items_has_no_archive(wide_share, carol):
+    wide_share.items.update(removed_at=timezone.now())
+
+    assert carol.get(archive_url(wide_share)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("ticked", "query"),
+    [
+        ([], ""),
+        (["2"], "?items=2"),
+        (["5", "1", "3", "2"], "?items=1-3.5"),
+        (["3", "3"], "?items=3"),
+    ],
+)
+def test_ticked_boxes_lead_to_a_stable_address(ticked, query, wide_share, carol):
+    with nothing_is_written():
+        response = carol.post(archive_url(wide_share), {"item": ticked})
+
+    assert response.status_code == 303
+    assert response["Location"] == archive_url(wide_share, query)
+    assert carol.get(response["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("extra", [["999999"], ["100"], ["0"], ["-1"], ["x"], ["9" * 40], ["1e3"]])
+def test_a_box_that_never_was_there_does_not_spoil_the_others(extra, wide_share, carol):
+    response = carol.post(archive_url(wide_share), {"item": ["2", *extra]})
+
+    assert list(unpacked(carol.get(response["Location"]))) == ["2.jpg"]
+
+
+@pytest.mark.parametrize("ticked", [["x"], ["999999"], ["100"], [""], ["0"], ["\x00"], ["²"]])
+def test_boxes_of_garbage_alone_are_answered_calmly(ticked, wide_share, carol):
+    response = carol.post(archive_url(wide_share), {"item": ticked})
+
+    assert response.status_code == 303
+    assert carol.get(response["Location"]).status_code in {200, 404}
+
+
+def test_a_form_of_boxes_needs_no_cookie_and_no_secret(wide_share):
+    stranger = Client(enforce_csrf_checks=True)
+
+    response = stranger.post(archive_url(wide_share), {"item": ["1"]})
+
+    assert response.status_code == 303
+    assert not response.cookies
+
+
+def test_every_second_of_ten_thousand_boxes_fits_the_web_servers_longest_line(share, carol):
+    ticked = [str(position) for position in range(1, 10_001, 2)]
+    Share.objects.filter(pk=share.pk).update(next_position=10_001)
+
+    response = carol.post(archive_url(share), {"item": ticked})
+
+    assert response["Location"].endswith(encode_positions(range(1, 10_001, 2)))
+    assert len(response["Location"]) < 8_000
+
+
+@pytest.mark.parametrize(
+    ("photos", "videos", "name"),
+    [(1, 0, "1 Photo.zip"), (2, 1, "2 Photos, 1 Video.zip"), (0, 2, "2 Videos.zip")],
+)
+def test_the_download_is_called_as_the_link_is(photos, videos, name, make_share, alice, carol):
+    assets = many_assets(alice, photos) + many_assets(alice, videos, kind="video")
+    share = make_share(assets)
+
+    response = carol.head(archive_url(share))
+
+    assert response["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut short"])
+@pytest.mark.parametrize("position", [1, 2])
+def test_a_damaged_file_breaks_the_download_off(harm, position, share, carol):
+    path = file_of(share.items.get(position=position).source)
+    path.unlink() if harm == "missing" else os.truncate(path, 280_000)
+
+    response = carol.get(archive_url(share))
+    pieces = []
+    with pytest.raises(OSError, match="the file of blob"):
+        pieces.extend(response.streaming_content)
+
+    sent = b"".join(pieces)
+    assert response.status_code == 200
+    assert len(sent) < int(response["Content-Length"])
+    assert not zipfile.is_zipfile(BytesIO(sent))
+
+
+def test_a_small_archive_with_a_missing_file_is_refused_before_it_begins(wide_share, carol):
+    file_of(wide_share.items.get(position=4).source).unlink()
+
+    response = carol.get(archive_url(wide_share))
+
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert "Content-Disposition" not in response
+
+
+def test_a_link_that_is_stopped_between_two_ranges_gives_no_more(share, carol):
+    first = carol.get(archive_url(share), headers={"Range": "bytes=0-99"})
+    stop_share(share, now=timezone.now())
+
+    second = carol.get(
+        archive_url(share), headers={"Range": "bytes=100-199", "If-Range": first["ETag"]}
+    )
+
+    assert first.status_code == 206
+    assert second.status_code == 410
+    assert second["Cache-Control"] == "no-store"
+    assert "ETag" not in second
+
+
+def test_an_archive_takes_the_same_few_queries_whatever_its_size(make_share, alice, carol):
+    numbers = []
+    for count in (2, 300):
+        share = make_share(many_assets(alice, count))
+        with CaptureQueriesContext(connection) as queries:
+            carol.head(archive_url(share))
+        numbers.append(len(queries))
+
+    assert numbers[0] == numbers[1] <= 3
