@@ -40,10 +40,15 @@ def browser_type_launch_args(browser_type_launch_args):
     return browser_type_launch_args | {"executable_path": found, "args": args}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Iterator[Site]:
-    """A new site for each file of tests; nothing of it may be left when it ends."""
-    site = Site(tmp_path_factory.mktemp("site")).start()
+    """Return a running site; each file of tests has a member of its own there."""
+    yield from running_site(tmp_path_factory.mktemp("site"))
+
+
+def running_site(folder: Path) -> Iterator[Site]:
+    """Run a site; nothing of it may be left when it ends."""
+    site = Site(folder).start()
     yield site
     running = site.stop()
     assert site.survivors(running) == [], site.log
@@ -75,9 +80,13 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture(scope="module")
-def member(site: Site, open_page: Callable[..., Page]) -> Page:
-    """Return a page of Alice, signed in."""
-    email = "alice@example.org"
+def email(request) -> str:
+    return f"{request.module.__name__.rpartition('.')[2]}@example.org"
+
+
+@pytest.fixture(scope="module")
+def member(site: Site, open_page: Callable[..., Page], email: str) -> Page:
+    """Return a page of Alice, signed in; she is another Alice in each file of tests."""
     site.manage("shell", "-c", MAKE_MEMBER.format(email=email, password=PASSWORD, name="Alice Doe"))
     page = open_page()
     log_in(page, email)

@@ -47,7 +47,7 @@ def test_a_link_works_from_the_first_second_and_fills_by_itself(
     member.goto("/library/")
     expect(member.get_by_text("Being prepared", exact=True)).to_have_count(4)
     member.get_by_role("button", name="Select").click()
-    for box in member.get_by_role("checkbox").all():
+    for box in member.locator(".tile[data-waiting]").get_by_role("checkbox").all():
         box.click()
     member.get_by_role("button", name="Share").click()
     member.get_by_role("button", name="Copy Link").click()

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import zipfile
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import upload, wait_until
+from tests.browser.conftest import running_site, upload, wait_until
 from tests.conftest import PASSWORD
 from tests.site import Site
 
@@ -39,6 +40,12 @@ def sign_up(page: Page, name: str, email: str) -> None:
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign Up").click()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Iterator[Site]:
+    """Return a site that nobody has looked after yet."""
+    yield from running_site(tmp_path_factory.mktemp("story"))
 
 
 @pytest.fixture(scope="module")

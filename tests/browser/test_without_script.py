@@ -6,14 +6,13 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.browser.conftest import log_in
-from tests.site import Site
 
 
 def test_upload_share_download_and_stop_are_plain_forms(
-    member, open_page, site: Site, paintings: list[Path], tmp_path: Path
+    member, email: str, open_page, paintings: list[Path], tmp_path: Path
 ):
     alice = open_page(java_script_enabled=False)
-    log_in(alice, "alice@example.org")
+    log_in(alice, email)
 
     alice.goto("/library/upload/")
     text = tmp_path / "notes.jpg"
