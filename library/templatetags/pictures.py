@@ -1,6 +1,7 @@
 """Numbers and words about pictures, for templates."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from django import template
@@ -8,6 +9,8 @@ from django.templatetags.static import static
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from library.tiles import Tile
 
 register = template.Library()
 
@@ -17,10 +20,22 @@ _COLOR = re.compile(r"#[0-9a-f]{6}")
 
 @register.simple_tag
 def shape(width_px: int, height_px: int, placeholder: str = "") -> SafeString:
-    """Return a style attribute with a picture's shape and colour: the only one that pages carry."""
-    ratio = min(WIDEST, max(NARROWEST, width_px / height_px))
+    """Return a style attribute with a picture's shape and colour."""
+    ratio = shown_ratio(width_px, height_px)
     tint = format_html(";--tint:{}", placeholder) if _COLOR.fullmatch(placeholder) else ""
     return format_html('style="--ratio:{}{}"', f"{ratio:.4f}", tint)
+
+
+@register.simple_tag
+def room(tiles: Sequence[Tile]) -> SafeString:
+    """Return a style attribute with the room that pictures take in one row."""
+    total = sum(shown_ratio(tile.asset.width_px, tile.asset.height_px) for tile in tiles)
+    return format_html('style="--total:{};--count:{}"', f"{total:.4f}", len(tiles))
+
+
+def shown_ratio(width_px: int, height_px: int) -> float:
+    """Return a tile's width over its height."""
+    return min(WIDEST, max(NARROWEST, width_px / height_px))
 
 
 @register.filter

@@ -237,7 +237,10 @@ def test_items_stand_under_their_day_with_the_newest_first(as_alice, alice):
 
     page = as_alice.get(GRID).content
 
-    assert re.findall(rb"<h2>([^<]+)</h2>", page) == [b"Saturday 4 May 2024", b"Friday 3 May 2024"]
+    assert re.findall(rb'class="long">([^<]+)<', page) == [
+        b"Saturday 4 May 2024",
+        b"Friday 3 May 2024",
+    ]
     assert ids(page) == [str(asset.uuid) for asset in (evening, morning, early)]
 
 
@@ -312,10 +315,10 @@ def test_a_day_that_goes_on_is_added_to_the_day_that_stands_there(as_alice, alic
 
     fragment = as_alice.get(more, headers=HTMX).content.decode()
 
-    continued, new = fragment.split('<div class="day">')
+    continued, new = fragment.split('<section class="day"')
     assert 'hx-swap-oob="beforeend:#day-20240504"' in continued
     assert (len(ids(continued.encode())), len(ids(new.encode()))) == (1, 1)
-    assert "<h2>Friday 3 May 2024</h2>" in new
+    assert ">Friday 3 May 2024<" in new
     assert 'id="day-20240503"' in new
 
 

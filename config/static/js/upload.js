@@ -81,6 +81,7 @@ function answer(request) {
 function settle(line, result) {
   counts[result.state] += 1;
   line.classList.add(result.state);
+  if (result.state === "refused") list.prepend(line); // what needs a look comes first
   line.querySelector("progress").remove();
   line.querySelector(".amount").textContent = { added: "Added", known: "Already there", refused: "Not added" }[result.state];
   const said = line.querySelector(".said");
