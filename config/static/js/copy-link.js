@@ -8,8 +8,9 @@ async function make(form) {
     method: "POST",
     body: new FormData(form),
     headers: { Accept: "application/json" },
-    redirect: "error",
+    redirect: "manual",
   });
+  if (response.type === "opaqueredirect") throw new Error("You are signed out. No link was made; log in and try again.");
   const made = await response.json();
   if (!response.ok) throw new Error(made.problem);
   return made;
