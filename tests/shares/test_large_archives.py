@@ -1,0 +1,90 @@
+"""An archive with a film of 5 GB: read by ranges over HTTP, as a program that resumes would."""
+
+import io
+import zipfile
+import zlib
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from library.models import Asset, Blob
+
+FILM_BYTES = 5 << 30
+PIECE = bytes(64 << 20)
+
+
+class RemoteFile(io.RawIOBase):
+    """A file behind an address, read with Range headers only."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self.client, self.url, self.at = client, url, 0
+        self.size = int(client.head(url)["Content-Length"])
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = offset + (0, self.at, self.size)[whence]
+        return self.at
+
+    def read(self, size: int = -1) -> bytes:
+        stop = self.size if size < 0 else min(self.size, self.at + size)
+        if self.at >= stop:
+            return b""
+        headers = {"Range": f"bytes={self.at}-{stop - 1}"}
+        response = self.client.get(self.url, headers=headers)
+        assert response.status_code == 206
+        assert response["Content-Range"] == f"bytes {self.at}-{stop - 1}/{self.size}"
+        data = response.getvalue()
+        self.at += len(data)
+        return data
+
+
+@pytest.fixture
+def share_with_film(make_asset, make_share):
+    """Put a sparse file in the place of the first item's bytes, with the CRC of that many zeros."""
+    film, photo = make_asset(name="film.jpg"), make_asset(name="photo.jpg")
+    crc = 0
+    for _ in range(FILM_BYTES // len(PIECE)):
+        crc = zlib.crc32(PIECE, crc)
+    path = settings.BLOBS_DIR / film.blob.key[:2] / film.blob.key
+    with path.open("wb") as file:
+        file.truncate(FILM_BYTES)
+    Blob.objects.filter(pk=film.blob_id).update(size_bytes=FILM_BYTES, crc32=crc)
+    yield make_share(list(Asset.objects.order_by("id"))), photo
+    path.unlink()
+
+
+def test_a_five_gigabyte_entry_and_the_one_behind_it_are_read_by_range(share_with_film, carol):
+    share, photo = share_with_film
+    remote = RemoteFile(carol, reverse("shares:archive", args=[share.token]))
+
+    with zipfile.ZipFile(remote) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        behind = archive.read("photo.jpg")
+        with archive.open("film.jpg") as film:
+            start = film.read(1 << 20)
+
+    assert sizes == {"film.jpg": FILM_BYTES, "photo.jpg": photo.blob.size_bytes}
+    assert zlib.crc32(behind) == photo.blob.crc32
+    assert start == bytes(1 << 20)
+    assert remote.size > FILM_BYTES
+
+
+def test_a_range_across_the_four_gigabyte_border_is_that_range(share_with_film, carol):
+    share, _ = share_with_film
+    url = reverse("shares:archive", args=[share.token])
+    border = 1 << 32
+
+    response = carol.get(url, headers={"Range": f"bytes={border - 1000}-{border + 999}"})
+
+    assert response.status_code == 206
+    assert response.getvalue() == bytes(2000)
