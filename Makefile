@@ -28,7 +28,8 @@ bench: $(DEV_STAMP)
 	$(BIN)/python -m tests.benchmarks
 
 screenshots: $(DEV_STAMP) browser
-	$(BIN)/python -m pytest -q tests/browser/test_screenshots.py --screenshots=docs
+	@mkdir -p docs
+	$(BIN)/python -m pytest -q tests/browser/test_look.py --screenshots=docs
 
 lock: $(DEV_STAMP)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
@@ -40,7 +41,8 @@ lock: $(DEV_STAMP)
 browser: $(DEV_STAMP)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null \
+				|| $(BIN)/playwright install --with-deps chromium; \
 		else $(BIN)/playwright install chromium; fi; }
 
 $(RUN_STAMP): .venv/bin/python

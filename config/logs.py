@@ -1,4 +1,4 @@
-"""What must never stand in a log."""
+"""How the site logs, and what must never stand in a log."""
 
 import logging
 import re
@@ -18,3 +18,16 @@ class MaskTokens(logging.Filter):
         if record.exc_text:
             record.exc_text = _TOKEN.sub(r"\1…", record.exc_text)
         return True
+
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"mask": {"()": MaskTokens}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["mask"], "formatter": "line"}
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}

@@ -3,12 +3,35 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 from library.http import SiteRequest
+
+ROBOTS = "noindex, nofollow, noarchive"
+
+
+class PrivateByDefault:
+    """Keep pages out of caches, and everything below a link out of search engines too.
+
+    Views say what else holds; this covers answers that no view of ours gives, such as a failed
+    CSRF check or a redirect to the address with a slash.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Add what the answer does not say itself."""
+        response = self.get_response(request)
+        is_link = request.path_info.startswith("/s/")
+        if is_link or response.get("Content-Type", "").startswith("text/html"):
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        if is_link:
+            response.headers.setdefault("X-Robots-Tag", ROBOTS)
+        return response
 
 
 class LoginForFragments:

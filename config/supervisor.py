@@ -41,7 +41,8 @@ class Supervisor:
     def run(self, each_round: Callable[[], None]) -> None:
         """Run until SIGINT or SIGTERM; then end all children and their groups."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup goes on after log-out
+                signal.signal(number, self._on_signal)
         try:
             while not self.stopping:
                 for child in self.children:

@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest
 
 from library.models import User
@@ -70,9 +71,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - allauth's signature
         """Make the account; the first one is confirmed at once and may do everything."""
         user.display_name = form.cleaned_data["display_name"]
-        claims = may_claim(request)
-        user.is_staff = user.is_superuser = claims
-        saved: User = super().save_user(request, user, form, commit)
+        with transaction.atomic():
+            claims = may_claim(request)
+            user.is_staff = user.is_superuser = claims
+            saved: User = super().save_user(request, user, form, commit)
         if claims:
             self.stash_verified_email(request, saved.email)
             request.session.pop(SETUP_SESSION_KEY, None)

@@ -54,3 +54,6 @@ def ring_prepare() -> None:
 def sweep_at_start(**_signal: object) -> None:
     """Look for what was left behind while no worker ran."""
     ring(sweep_task)
+
+
+work.kinds.append(work.Kind(Asset, ring_prepare))

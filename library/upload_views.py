@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -17,6 +18,7 @@ from library.ingest import accept_upload, clean_name
 from library.models import Asset
 from library.processing.errors import MediaError
 from library.templatetags.pictures import bytes_in_words
+from library.transfers import release_connection
 from library.uploads import PartUploadHandler, ReceivedFile
 
 FORM_OVERHEAD_BYTES = 1 << 20
@@ -49,8 +51,12 @@ def upload(request: MemberRequest) -> HttpResponseBase:
         return _too_long(request)
     handler = PartUploadHandler(request, max_bytes=settings.UPLOAD_MAX_BYTES)
     request.upload_handlers = [handler]
+    release_connection()  # the body may take an hour to arrive
     try:
         return _checked_upload(request)
+    except (MultiPartParserError, UnreadablePostError):
+        message = "The form did not arrive whole. Nothing of it was stored; try again."
+        return _answer(request, [Result("This upload", "refused", message)], status=400)
     finally:
         handler.upload_interrupted()  # Django does not always say so when a sender goes away
 
@@ -102,9 +108,7 @@ def _too_long(request: HttpRequest) -> HttpResponseBase:
     message = (
         f"That is more than {most} at once. Nothing was stored: choose fewer or smaller files."
     )
-    response = _answer(request, [Result("This upload", "refused", message)], status=413)
-    response["Connection"] = "close"  # the body was not read
-    return response
+    return _answer(request, [Result("This upload", "refused", message)], status=413)
 
 
 def _length(request: HttpRequest) -> int:

@@ -46,7 +46,7 @@ def grid(request: MemberRequest) -> HttpResponseBase:
         "days": days[1:] if continues else days,
         "continued": days[0] if continues else None,
         "next": found[PAGE_ASSETS - 1] if len(found) > PAGE_ASSETS else None,
-        "link": request.GET.get("link", ""),
+        "link": _uuid_or_none(request.GET.get("link", "")),
     }
     template = "library/grid.html#page" if request.htmx else "library/grid.html"
     return private_page(TemplateResponse(request, template, context))

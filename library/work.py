@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 
 LEASE = timedelta(seconds=30)
@@ -67,6 +67,12 @@ class Work(models.Model):
                 fields=["due_at", "id"],
                 condition=models.Q(state="due"),
                 name="%(app_label)s_%(class)s_due",
+            ),
+            # sweep(): what older code has made
+            models.Index(
+                fields=["version"],
+                condition=models.Q(state__in=["done", "failed"]),
+                name="%(app_label)s_%(class)s_worked",
             ),
             # claim(): how many run for each owner; sweep(): whose lease has lapsed
             models.Index(
@@ -232,8 +238,9 @@ def _renewing(row: Work) -> Iterator[None]:
 
     def keep() -> None:
         try:
-            while not done.wait(RENEW_SECONDS) and renew(row, now=timezone.now()):
-                pass
+            while not done.wait(RENEW_SECONDS):
+                if not _renewed(row):
+                    return
         finally:
             connection.close()
 
@@ -244,6 +251,16 @@ def _renewing(row: Work) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+def _renewed(row: Work) -> bool:
+    """Renew a lease; a database that is away for a moment is asked again at the next beat."""
+    try:
+        return renew(row, now=timezone.now())
+    except DatabaseError:
+        logger.warning("the lease of %s %s could not be renewed", type(row).__name__, row.pk)
+        connection.close()
+        return True
 
 
 def _held(work: Work) -> models.QuerySet[Any]:

@@ -12,6 +12,7 @@ from django.db.models import Count, Q, Sum
 from django.urls import reverse
 
 from library.models import Asset, Blob, Rendition
+from library.processing.suffixes import with_true_suffix
 from library.processing.zips import unique_member_names
 from library.tiles import Tile, label_of
 from shares.models import Share, ShareItem
@@ -105,13 +106,18 @@ FILE_COLUMNS = (
     "source__key",
     "source__size_bytes",
     "source__crc32",
+    "source__content_type",
 )
 
 
 def files_of(share: Share, positions: set[int] | None) -> list[SharedFile]:
     """Return the files of these positions, or of all, in order: one query, no model instances."""
     rows = share.items.shown().order_by("position").values_list(*FILE_COLUMNS)
-    return [SharedFile(*row[1:]) for row in rows if positions is None or row[0] in positions]
+    return [
+        SharedFile(with_true_suffix(name, content_type), *rest)
+        for position, name, *rest, content_type in rows
+        if positions is None or position in positions
+    ]
 
 
 def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001 - the level decides, once there are several
@@ -121,7 +127,8 @@ def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001 - the level 
 
 def name_of(item: ShareItem, share: Share) -> str:  # noqa: ARG001
     """Return the file name that a recipient gets, safe on any system."""
-    return unique_member_names([asset_of(item).name])[0]
+    name = with_true_suffix(asset_of(item).name, item.source.content_type)
+    return unique_member_names([name])[0]
 
 
 def picture_of(item: ShareItem, share: Share, kind: str) -> Blob | None:  # noqa: ARG001

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from library.http import SiteRequest, whole_number
-from library.tiles import duration, no_picture
+from library.tiles import no_picture
 from library.transfers import blob_body, send
 from shares.access import gated_file, gated_page
 from shares.archives import EmptyArchiveError, archive_body
@@ -57,14 +57,14 @@ def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
 def item(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
     """Show one item: the large picture or the playing video, and its own download."""
     shown = _item(share, position)
-    asset = asset_of(shown)
+    asset, tile = asset_of(shown), tile_of(shown, share)
     neighbours = share.items.shown()
     context = {
         "share": share,
         "item": shown,
         "asset": asset,
-        "tile": tile_of(shown, share),
-        "length": duration(asset.duration_ms),
+        "tile": tile,
+        "length": tile.note,
         "previous": neighbours.filter(position__lt=position).order_by("-position").first(),
         "next": neighbours.filter(position__gt=position).order_by("position").first(),
     }
@@ -115,8 +115,14 @@ def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
         for text in request.POST.getlist("item")
         if (number := whole_number(text)) and number < share.next_position
     }
-    address = reverse("shares:archive", args=[share.token])
-    if ticked:
+    if request.POST.getlist("item") and not ticked:
+        raise Http404
+    wanted = ticked or set(share.items.shown().values_list("position", flat=True)[:2])
+    if len(wanted) == 1:  # one file is never zipped
+        address = reverse("shares:file", args=[share.token, *wanted])
+    else:
+        address = reverse("shares:archive", args=[share.token])
+    if len(ticked) > 1:
         address += f"?items={encode_positions(ticked)}"
     return HttpResponse(status=303, headers={"Location": address})
 

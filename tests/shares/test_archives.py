@@ -238,9 +238,9 @@ def test_a_link_without_items_has_no_archive(wide_share, carol):
     ("ticked", "query"),
     [
         ([], ""),
-        (["2"], "?items=2"),
+        (["2", "6"], "?items=2.6"),
         (["5", "1", "3", "2"], "?items=1-3.5"),
-        (["3", "3"], "?items=3"),
+        (["3", "4", "3"], "?items=3-4"),
     ],
 )
 def test_ticked_boxes_lead_to_a_stable_address(ticked, query, wide_share, carol):
@@ -254,17 +254,42 @@ def test_ticked_boxes_lead_to_a_stable_address(ticked, query, wide_share, carol)
 
 @pytest.mark.parametrize("extra", [["999999"], ["100"], ["0"], ["-1"], ["x"], ["9" * 40], ["1e3"]])
 def test_a_box_that_never_was_there_does_not_spoil_the_others(extra, wide_share, carol):
-    response = carol.post(archive_url(wide_share), {"item": ["2", *extra]})
+    response = carol.post(archive_url(wide_share), {"item": ["2", "3", *extra]})
 
-    assert list(unpacked(carol.get(response["Location"]))) == ["2.jpg"]
+    assert list(unpacked(carol.get(response["Location"]))) == ["2.jpg", "3.jpg"]
 
 
-@pytest.mark.parametrize("ticked", [["x"], ["999999"], ["100"], [""], ["0"], ["\x00"], ["²"]])
-def test_boxes_of_garbage_alone_are_answered_calmly(ticked, wide_share, carol):
+@pytest.mark.parametrize("ticked", [["4"], ["4", "4"], ["4", "100"]])
+def test_one_file_is_never_zipped(ticked, wide_share, carol):
     response = carol.post(archive_url(wide_share), {"item": ticked})
 
     assert response.status_code == 303
-    assert carol.get(response["Location"]).status_code in {200, 404}
+    assert response["Location"] == reverse("shares:file", args=[wide_share.token, 4])
+
+
+def test_all_of_one_is_that_file(make_share, make_asset, carol):
+    share = make_share([make_asset()])
+
+    response = carol.post(archive_url(share))
+
+    assert response["Location"] == reverse("shares:file", args=[share.token, 1])
+
+
+def test_a_name_that_lies_about_its_content_is_put_right(make_share, make_asset, carol):
+    share = make_share([make_asset(name="invoice.html"), make_asset(name="IMG_2.JPEG")])
+
+    names = list(unpacked(carol.get(archive_url(share))))
+    alone = carol.get(reverse("shares:file", args=[share.token, 1]))
+
+    assert names == ["invoice.html.jpg", "IMG_2.JPEG"]
+    assert 'filename="invoice.html.jpg"' in alone["Content-Disposition"]
+
+
+@pytest.mark.parametrize("ticked", [["x"], ["999999"], ["100"], [""], ["0"], ["\x00"], ["²"]])
+def test_boxes_of_garbage_alone_never_mean_everything(ticked, wide_share, carol):
+    response = carol.post(archive_url(wide_share), {"item": ticked})
+
+    assert response.status_code == 404
 
 
 def test_a_form_of_boxes_needs_no_cookie_and_no_secret(wide_share):

@@ -77,7 +77,7 @@ class Command(BaseCommand):
 
 
 def _children() -> list[Child]:
-    python, cores = sys.executable, os.cpu_count() or 1
+    python, cores = sys.executable, len(os.sched_getaffinity(0))
     host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     proxies = "*" if settings.ALLAUTH_TRUSTED_PROXY_COUNT else "127.0.0.1"
     web = [

@@ -11,8 +11,8 @@ async function make(form) {
     redirect: "manual",
   });
   if (response.type === "opaqueredirect") throw new Error("You are signed out. No link was made; log in and try again.");
-  const made = await response.json();
-  if (!response.ok) throw new Error(made.problem);
+  const made = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(made.problem ?? "Something went wrong. No link was made; reload the page and try again.");
   return made;
 }
 

@@ -13,6 +13,12 @@ dialog.addEventListener("click", (event) => {
 });
 dialog.addEventListener("close", () => dialog.replaceChildren());
 
+// htmx swaps in whatever an address answers; only our own pages are pages.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const type = event.detail.xhr.getResponseHeader("Content-Type") ?? "";
+  if (!type.startsWith("text/html")) event.detail.shouldSwap = false;
+});
+
 // A page that was left with a sheet open names it, and gets it back.
 const sheet = dialog.dataset.sheet;
 if (sheet) htmx.ajax("GET", sheet, { target: dialog, swap: "innerHTML" });

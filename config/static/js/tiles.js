@@ -11,11 +11,12 @@ async function ask() {
     for (const tile of waiting) address.searchParams.append("id", tile.dataset.waiting);
     try {
       const response = await fetch(address, { headers: { Accept: "text/html" }, redirect: "error" });
+      if (response.status >= 500) throw new Error("not now");
       if (!response.ok) return; // the link has ended, or we are signed out: the next page says so
       place(await response.text());
       wait = 700;
     } catch {
-      wait = Math.min(wait * 2, 15000); // offline: ask more rarely
+      wait = Math.min(wait * 2, 15000); // offline, or the site is starting: ask more rarely
     }
   }
   setTimeout(ask, wait);

@@ -62,7 +62,7 @@ function send(file, line) {
       line.querySelector(".amount").textContent = event.loaded < event.total ? `${Math.floor(100 * bar.value)} %` : "Checking";
     };
     request.onload = () => resolve(answer(request));
-    request.onerror = () => resolve({ state: "refused", message: "The connection broke off. Nothing of this file was stored; try it again.", again: true });
+    request.onerror = () => resolve({ state: "refused", message: "The connection broke off. Nothing of this file was stored; try it again." });
     request.open("POST", form.action);
     request.setRequestHeader("Accept", "application/json");
     request.send(data);
@@ -71,10 +71,11 @@ function send(file, line) {
 
 function answer(request) {
   try {
-    return JSON.parse(request.responseText).files[0];
+    const said = JSON.parse(request.responseText);
+    return said.files[0] ?? { state: "refused", message: said.problem };
   } catch {
     const signedOut = request.status === 403 || request.responseURL.includes("/accounts/");
-    return { state: "refused", again: true, message: signedOut ? "You are signed out. Log in, and try it again." : "Something went wrong on our side. Nothing of this file was stored; try it again." };
+    return { state: "refused", message: signedOut ? "You are signed out. Log in, and try it again." : "Something went wrong on our side. Nothing of this file was stored; try it again." };
   }
 }
 

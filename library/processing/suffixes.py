@@ -1,0 +1,25 @@
+"""The end of a file's name, true to what is in the file."""
+
+from pathlib import PurePosixPath
+
+from library.processing.formats import FORMATS
+
+# Endings that people's cameras and systems use, beside the one that we would write ourselves
+_ALSO = {
+    "image/jpeg": {".jpeg", ".jpe", ".jfif", ".mpo"},
+    "image/png": {".apng"},
+    "image/heic": {".heif", ".hif"},
+    "video/mp4": {".m4v"},
+    "video/quicktime": {".qt"},
+}
+_OURS = {form.content_type: form.extension for form in FORMATS.values()}
+
+
+def with_true_suffix(name: str, content_type: str) -> str:
+    """Return the name, ending as a file of this type does: "page.html" of a JPEG is "page.html.jpg".
+
+    A name whose ending is usual for the type stays as it is.
+    """
+    ours = _OURS.get(content_type, "")
+    usual = _ALSO.get(content_type, set()) | {ours}
+    return name if PurePosixPath(name).suffix.lower() in usual else name + ours
