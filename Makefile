@@ -6,6 +6,8 @@ RUN_STAMP := .venv/.run-$(shell cat requirements.txt 2>/dev/null | cksum | cut -
 DEV_STAMP := .venv/.dev-$(shell cat requirements-dev.txt 2>/dev/null | cksum | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
+README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark
+
 .PHONY: run test check bench lock screenshots browser clean
 
 run: $(RUN_STAMP)
@@ -28,8 +30,8 @@ bench: $(DEV_STAMP)
 	$(BIN)/python -m tests.benchmarks
 
 screenshots: $(DEV_STAMP) browser
-	@mkdir -p docs
-	$(BIN)/python -m pytest -q tests/browser/test_look.py --screenshots=docs
+	$(BIN)/python -m pytest -q tests/browser/test_look.py --screenshots=build/screenshots
+	@mkdir -p docs && cp $(README_PICTURES:%=build/screenshots/%.jpg) docs/
 
 lock: $(DEV_STAMP)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \

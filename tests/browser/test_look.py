@@ -67,7 +67,8 @@ def look(request) -> Callable[[Page, str], None]:
             assert not sticks_out(page), f"{name} at {width} px"
             if folder and width in (390, 1280):
                 page.wait_for_load_state("networkidle")
-                page.screenshot(path=Path(folder) / f"{name}-{width}-{page.scheme}.png")
+                path = Path(folder) / f"{name}-{width}-{page.scheme}.jpg"
+                page.screenshot(path=path, type="jpeg", quality=88)
         page.set_viewport_size({"width": 1280, "height": 860})
 
     return look_at
