@@ -38,6 +38,7 @@ function tell(root, copied) {
   const field = root.querySelector(".address");
   if (copied) {
     said.textContent = "Link copied.";
+    root.querySelector("[data-copy]").focus();
   } else {
     said.textContent = `Press ${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}C to copy the link.`;
     field.classList.add("needed");
