@@ -6,6 +6,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config import queue_folder
+
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
     "PRAGMA foreign_keys=ON; PRAGMA busy_timeout=20000"
@@ -89,7 +91,7 @@ def broker(redis_url: str, *, queue: Path) -> tuple[str, dict[str, Any]]:
     }
     for folder in set(folders.values()):
         (queue / folder).mkdir(parents=True, exist_ok=True)
-    return "filesystem://localhost", {
+    return f"{queue_folder.SCHEME}://localhost", {
         **{option: str(queue / folder) for option, folder in folders.items()},
         "store_processed": True,
         "polling_interval": 0.1,

@@ -41,8 +41,9 @@ class Supervisor:
     def run(self, each_round: Callable[[], None]) -> None:
         """Run until SIGINT or SIGTERM; then end all children and their groups."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup goes on after log-out
-                signal.signal(number, self._on_signal)
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # under nohup the site goes on after log-out
+            signal.signal(number, self._on_signal)
         try:
             while not self.stopping:
                 for child in self.children:

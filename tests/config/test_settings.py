@@ -164,7 +164,7 @@ def test_the_schedules_folder_is_there_whatever_the_broker(redis_url, tmp_path):
 def test_a_broker_of_folders_needs_no_program(tmp_path):
     url, options = connections.broker("", queue=tmp_path / "queue")
 
-    assert url == "filesystem://localhost"
+    assert url == "folder://localhost"
     assert Path(options["processed_folder"]).is_dir()
     assert options["store_processed"] is True
     assert options["polling_interval"] == 0.1
