@@ -64,6 +64,11 @@ form.addEventListener("click", (event) => {
 
 form.addEventListener("keydown", (event) => {
   const box = event.target.closest?.(".tick input");
+  if (box && event.key === "Enter") {
+    event.preventDefault(); // else the form would be sent: Enter ticks, as Space does
+    box.click();
+    return;
+  }
   if (!box || !event.key.startsWith("Arrow")) return;
   const all = boxes();
   const forwards = ["ArrowRight", "ArrowDown"].includes(event.key) !== (document.dir === "rtl" && event.key.match(/Left|Right/) !== null);
@@ -94,5 +99,6 @@ for (const button of starts) button.addEventListener("click", () => { begin(); b
 for (const button of stops) button.addEventListener("click", end);
 document.addEventListener("passalong:link-made", end);
 document.addEventListener("htmx:load", show);
-if (boxes().some((box) => box.checked)) begin(); // the browser kept the ticks over Back
-else show();
+show();
+// The browser puts ticks back over Back and reload, and does so after this module has run.
+addEventListener("pageshow", () => (boxes().some((box) => box.checked) ? begin() : show()));
