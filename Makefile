@@ -4,7 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-$(shell cat requirements.txt 2>/dev/null | cksum | cut -d' ' -f1)
 DEV_STAMP := .venv/.dev-$(shell cat requirements-dev.txt 2>/dev/null | cksum | cut -d' ' -f1)
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# A lock names all there is to install, so pip resolves nothing: a release that is newer than the lock changes nothing.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --no-deps --require-hashes
+FITS = said=$$($(PIP) check) || { echo "$$said"; echo "To install anew: make clean, and the same command again."; exit 1; }
 
 README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark
 
@@ -49,12 +52,14 @@ browser: $(DEV_STAMP)
 
 $(RUN_STAMP): .venv/bin/python
 	@echo "Installing what the site needs"
-	@$(PIP) -r requirements.txt
+	@$(INSTALL) -r requirements.txt
+	@$(FITS)
 	@rm -f .venv/.run-* && touch $@
 
 $(DEV_STAMP): .venv/bin/python
 	@echo "Installing what the tests need"
-	@$(PIP) -r requirements-dev.txt
+	@$(INSTALL) -r requirements-dev.txt
+	@$(FITS)
 	@rm -f .venv/.dev-* && touch $@
 
 .venv/bin/python:
