@@ -83,19 +83,8 @@ def broker(redis_url: str, *, queue: Path) -> tuple[str, dict[str, Any]]:
             "interval_start": 0,
             "interval_step": 0,
         }
-    folders = {
-        "data_folder_in": "bells",
-        "data_folder_out": "bells",
-        "processed_folder": "rung",
-        "control_folder": "control",
-    }
-    for folder in set(folders.values()):
-        (queue / folder).mkdir(parents=True, exist_ok=True)
-    return f"{queue_folder.SCHEME}://localhost", {
-        **{option: str(queue / folder) for option, folder in folders.items()},
-        "store_processed": True,
-        "polling_interval": 0.1,
-    }
+    options = queue_folder.make_folders(queue)
+    return f"{queue_folder.SCHEME}://localhost", {**options, "polling_interval": 0.1}
 
 
 def _credentials(parts: SplitResult) -> dict[str, Any]:

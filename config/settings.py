@@ -215,8 +215,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 << 20
 
 # Work in the background
 
+QUEUE_DIR = DATA_DIR / "queue"
 CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = connections.broker(
-    env.text("REDIS_URL"), queue=DATA_DIR / "queue"
+    env.text("REDIS_URL"), queue=QUEUE_DIR
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ACKS_LATE = True
@@ -227,15 +228,10 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5_000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "queue" / "beat")
+CELERY_BEAT_SCHEDULE_FILENAME = str(QUEUE_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "library.tasks.sweep_task", "schedule": 10, "options": {"expires": 10}},
     "tidy": {"task": "library.tasks.tidy_task", "schedule": 600, "options": {"expires": 600}},
-    "tidy-queue": {
-        "task": "config.tasks.tidy_queue_task",
-        "schedule": 600,
-        "options": {"expires": 600},
-    },
     "end-expired": {
         "task": "shares.tasks.end_expired_task",
         "schedule": 60,

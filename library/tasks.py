@@ -32,6 +32,12 @@ def sweep_task() -> None:
 
 
 @shared_task
+def catch_up_task() -> None:
+    """Ring for all that is due: the bells from before a worker's start may be gone."""
+    work.sweep(now=timezone.now(), overdue=timedelta(0))
+
+
+@shared_task
 def tidy_task() -> None:
     """Drop parts of uploads that were broken off long ago."""
     storage.tidy_incoming(before=timezone.now() - PARTS_LIVE_FOR)
@@ -51,9 +57,9 @@ def ring_prepare() -> None:
 
 
 @worker_ready.connect
-def sweep_at_start(**_signal: object) -> None:
+def catch_up_at_start(**_signal: object) -> None:
     """Look for what was left behind while no worker ran."""
-    ring(sweep_task)
+    ring(catch_up_task)
 
 
 work.kinds.append(work.Kind(Asset, ring_prepare))

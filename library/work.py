@@ -197,11 +197,11 @@ def ring_after_commit(ring: Ring) -> None:
     transaction.on_commit(ring, robust=True)
 
 
-def sweep(*, now: datetime) -> int:
+def sweep(*, now: datetime, overdue: timedelta = OVERDUE) -> int:
     """Find what the bells missed and ring for it; the number of rings. Safe to run any number of times.
 
     Lapsed leases are due again at once (failed after `MAX_LAPSES`), results and failures of older
-    code are due again, and rows that have been due for long get their bell anew.
+    code are due again, and rows that have been due for as long as `overdue` get their bell anew.
     """
     rings = 0
     for kind in kinds:
@@ -210,7 +210,7 @@ def sweep(*, now: datetime) -> int:
             state__in=[WorkState.DONE, WorkState.FAILED], version__lt=kind.model.WORK_VERSION
         )
         outdated.update(state=WorkState.DUE, due_at=now, attempts=0, lapses=0)
-        waiting = kind.model.objects.filter(state=WorkState.DUE, due_at__lte=now - OVERDUE)
+        waiting = kind.model.objects.filter(state=WorkState.DUE, due_at__lte=now - overdue)
         count = min(MAX_RINGS, lapsed + len(waiting.values_list("pk")[:MAX_RINGS]))
         for _ in range(count):
             kind.ring()

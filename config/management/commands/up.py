@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from config import env
+from config import env, queue_folder
 from config.supervisor import Child, Supervisor
 from library.accounts import is_unclaimed, setup_code
 
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         _refuse_open_host()
         _refuse_taken_port()
         lock = _only_one()
+        queue_folder.empty(settings.QUEUE_DIR)
         self._bring_up_to_date()
         started = time.monotonic()
         announced = False
