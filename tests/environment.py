@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 _FOLDER = Path(tempfile.mkdtemp(prefix="passalong-tests-"))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 
@@ -27,3 +29,14 @@ for _name in (
     "TRUSTED_PROXIES",
 ):
     os.environ.pop(_name, None)
+
+# An example may take as long as a busy machine makes it take. CI tries the same ones each time, so that
+# what it says of a change is about that change.
+settings.register_profile(
+    "patient",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
+settings.load_profile("patient")

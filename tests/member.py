@@ -2,12 +2,12 @@
 
 import json
 import re
-import time
 import urllib.request
 from http.cookiejar import CookieJar
 from typing import Self
 
 from tests.conftest import PASSWORD, picture
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.site import Site
 
 MAKE = """
@@ -16,28 +16,33 @@ from library.models import User
 user = User.objects.create_user({email!r}, {password!r}, display_name={name!r})
 EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 """
+COUNT_PREPARED = """
+from library.models import Asset
+print(Asset.objects.filter(owner__email={email!r}).exclude(prepared_at=None).count())
+"""
 
 
 class Member:
     """Somebody with an account, who is signed in."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, email: str) -> None:
         self.site = site
+        self.email = email
         self.cookies = CookieJar()
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     @classmethod
     def of(cls, site: Site, email: str, name: str) -> Self:
         site.manage("shell", "-c", MAKE.format(email=email, password=PASSWORD, name=name))
-        member = cls(site)
+        member = cls(site, email)
         fields = [("login", "", email.encode()), ("password", "", PASSWORD.encode())]
         member.post("/accounts/login/", fields)
         assert "sessionid" in {cookie.name for cookie in member.cookies}
         return member
 
-    def post(self, path: str, fields: list[tuple[str, str, bytes]]) -> tuple[int, bytes, float]:
-        """Send a form, (name, file name, value) each; return status, body and seconds."""
-        with self.opener.open(self.site.url + path, timeout=30) as page:
+    def post(self, path: str, fields: list[tuple[str, str, bytes]]) -> tuple[int, bytes]:
+        """Send a form, (name, file name, value) each; return status and body."""
+        with self.opener.open(self.site.url + path, timeout=PATIENCE_SECONDS) as page:
             secret = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.read())[1]
         body = multipart([("csrfmiddlewaretoken", "", secret), *fields])
         request = urllib.request.Request(
@@ -48,17 +53,22 @@ class Member:
                 "Accept": "application/json" if "upload" in path else "text/html",
             },
         )
-        started = time.monotonic()
-        with self.opener.open(request, timeout=30) as answer:
-            return answer.status, answer.read(), time.monotonic() - started
+        with self.opener.open(request, timeout=PATIENCE_SECONDS) as answer:
+            return answer.status, answer.read()
 
-    def upload(self, number: int) -> float:
-        status, body, seconds = self.post(
-            "/library/upload/", [("files", f"IMG_{number:04}.jpg", picture())]
-        )
+    def upload(self, number: int) -> None:
+        status, body = self.post("/library/upload/", [("files", f"IMG_{number:04}.jpg", picture())])
         assert 200 <= status < 300
         assert [file["state"] for file in json.loads(body)["files"]] == ["added"]
-        return seconds
+
+    def wait_until_prepared(self, count: int) -> None:
+        """Wait until workers have prepared so many of the member's assets."""
+        wait_until(lambda: self._count_prepared() >= count, told=lambda: self.site.log)
+        assert self._count_prepared() == count
+
+    def _count_prepared(self) -> int:
+        command = COUNT_PREPARED.format(email=self.email)
+        return int(self.site.manage("shell", "--verbosity", "0", "-c", command))
 
 
 def multipart(fields: list[tuple[str, str, bytes]]) -> bytes:

@@ -4,18 +4,19 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from tests.patience import PATIENCE_SECONDS, wait_until
+
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 60
 
 
 def free_port() -> int:
@@ -60,37 +61,71 @@ class Site:
         return self
 
     def wait_until_it_serves(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{self.url}/accounts/login/", timeout=5):
-                    return
-            except (urllib.error.URLError, OSError):
-                assert self.process.poll() is None, self.log
-                time.sleep(0.1)
-        raise TimeoutError(self.log)
+        def serves() -> bool:
+            assert self.process.poll() is None, self.log
+            return self.answers()
+
+        wait_until(serves, told=lambda: self.log)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(
+                f"{self.url}/accounts/login/", timeout=PATIENCE_SECONDS
+            ) as page:
+                return page.status == 200
+        except OSError:
+            return False
 
     def processes(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def hold(self, processes: list[psutil.Process]) -> None:
+        """Hold processes still, but none while it writes: all other writers would wait for it."""
+
+        def hold() -> bool:
+            for process in processes:
+                process.suspend()
+            if self._can_be_written():
+                return True
+            for process in processes:
+                process.resume()
+            return False
+
+        wait_until(hold)
+
+    def _can_be_written(self) -> bool:
+        path = self.data_dir / "passalong.sqlite3"
+        with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            database.execute("ROLLBACK")
+        return True
+
     def manage(self, *words: str) -> str:
         command = [sys.executable, "manage.py", *words]
         done = subprocess.run(
-            command, cwd=ROOT, env=self.variables, capture_output=True, text=True, timeout=60
+            command,
+            cwd=ROOT,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def survivors(self, running: list[psutil.Process]) -> list[psutil.Process]:
         """Return which of these still run; one that only waits to be reaped does not."""
-        _, alive = psutil.wait_procs(running, timeout=5)
+        _, alive = psutil.wait_procs(running, timeout=PATIENCE_SECONDS)
         return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
     def stop(self, number: int = signal.SIGTERM) -> list[psutil.Process]:
         """End the site and return what was running."""
         running = self.processes()
         self.process.send_signal(number)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=PATIENCE_SECONDS)
         return running
 
     def mail_links(self, to: str) -> list[str]:

@@ -45,6 +45,7 @@ def main() -> None:
         rows = [
             *archive_rows(site, many.token, one.token),
             queries_row(stock, few, many),
+            claim_row(stock, owner),
             *upload_rows(site, stock, owner),
         ]
     finally:
@@ -82,6 +83,16 @@ def queries_row(stock: object, few: object, many: object) -> Row:
         str(b),
         f"with 12 items: {a}",
         f"{b / a:.2f}x",
+    )
+
+
+def claim_row(stock: object, owner: object) -> Row:
+    few, many = stock.seconds_of_a_claim(owner, 1_000, 20_000)
+    return (
+        "Claim of work among 20,000 due rows",
+        f"{many * 1000:.1f} ms",
+        f"among 1,000: {few * 1000:.1f} ms",
+        f"{many / few:.1f}x",
     )
 
 

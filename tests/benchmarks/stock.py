@@ -5,23 +5,26 @@ import http.client
 import json
 import os
 import random
+import statistics
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from library.ingest import accept_upload
-from library.models import Asset, User
+from library.models import Asset, Blob, User
 from library.storage import Part
+from library.work import claim
 from shares.models import Share
 from shares.publishing import publish_share
 from tests.landscapes import landscape
@@ -137,6 +140,34 @@ def _post(site: Site, session: str, name: str, body: object, size: int) -> dict[
     assert response.status == 200, answer
     result: dict[str, str] = json.loads(answer)["files"][0]
     return result
+
+
+def seconds_of_a_claim(owner: User, *counts: int) -> list[float]:
+    """Return how long a claim takes among so many due rows each; nothing of it stays."""
+    found = []
+    with transaction.atomic():
+        for count in counts:
+            _make_due(owner, count - Asset.objects.filter(state="due").count())
+            seconds = []
+            for _ in range(9):
+                started = time.perf_counter()
+                claim(Asset, now=timezone.now())
+                seconds.append(time.perf_counter() - started)
+            found.append(statistics.median(seconds))
+        transaction.set_rollback(True)
+    return found
+
+
+def _make_due(owner: User, count: int) -> None:
+    now = timezone.now()
+    blob = {"crc32": 0, "size_bytes": 1, "content_type": "image/jpeg"}
+    blobs = Blob.objects.bulk_create(
+        Blob(key=(key := uuid4().hex), sha256=key, created_at=now, touched_at=now, **blob)
+        for _ in range(count)
+    )
+    asset = {"name": "IMG.jpg", "kind": "photo", "width_px": 4, "height_px": 3}
+    times = {"taken_at": now, "taken_from": "upload", "added_at": now, "due_at": now}
+    Asset.objects.bulk_create(Asset(owner=owner, blob=blob, **asset, **times) for blob in blobs)
 
 
 def wait_for_thumbnail(asset: Asset) -> None:

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import log_in, upload
+from tests.patience import wait_until
 from tests.site import Site
 
 MANY = 300
@@ -29,7 +30,7 @@ Asset.objects.bulk_create(
 def library(member: Page, paintings: list[Path]) -> Page:
     upload(member, paintings[:6])
     member.goto("/library/")
-    expect(member.locator(".tile img")).to_have_count(6, timeout=60_000)
+    expect(member.locator(".tile img")).to_have_count(6)
     return member
 
 
@@ -122,10 +123,11 @@ def test_a_jump_to_the_end_loads_everything_on_the_way(page: Page, site: Site, e
     site.manage("shell", "-c", MAKE_MANY.format(email=email))
     page.goto("/library/")
 
-    for _ in range(6):
+    def end() -> bool:
         page.keyboard.press("End")
-        page.wait_for_timeout(400)
+        return page.locator(".tile").count() >= before + MANY
 
+    wait_until(end)
     expect(page.locator(".tile")).to_have_count(before + MANY)
     headings = page.locator(".day h2 .long").all_text_contents()
     assert len(headings) == len(set(headings)), "a day that goes on gets no second heading"

@@ -19,7 +19,7 @@ def shown(member: Page, paintings: list[Path]) -> dict[str, str]:
     """Fill Alice's library, pass four pictures along, and return the address of each page."""
     upload(member, paintings)
     member.goto("/library/")
-    expect(member.locator(".tile img")).to_have_count(len(paintings), timeout=60_000)
+    expect(member.locator(".tile img")).to_have_count(len(paintings))
     member.get_by_role("button", name="Select").click()
     for box in member.get_by_role("checkbox").all()[1:13]:
         box.click()

@@ -16,8 +16,8 @@ from config import connections, env
 from config.logs import MaskTokens
 from config.mail import OutboxBackend
 from config.routers import CacheRouter
-from config.tasks import RUNG_SECONDS, tidy_queue_task
 from shares.tokens import new_token
+from tests.patience import PATIENCE_SECONDS
 
 TOKEN = "Zq3-_" + "x" * 27
 SHOW = """
@@ -36,7 +36,7 @@ def read_settings(folder: Path, *names: str, **variables: str) -> subprocess.Com
         env=kept | {"DATA_DIR": str(folder)} | variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -165,8 +165,8 @@ def test_a_broker_of_folders_needs_no_program(tmp_path):
     url, options = connections.broker("", queue=tmp_path / "queue")
 
     assert url == "folder://localhost"
-    assert Path(options["processed_folder"]).is_dir()
-    assert options["store_processed"] is True
+    assert Path(options["data_folder_in"]).is_dir()
+    assert Path(options["control_folder"]).is_dir()
     assert options["polling_interval"] == 0.1
 
 
@@ -176,29 +176,6 @@ def test_a_broker_elsewhere_is_waited_for_a_second_at_most(tmp_path):
     assert url == "redis://broker.example/0"
     assert options["max_retries"] * options["socket_connect_timeout"] <= 2
     assert 0 < options.get("socket_timeout", 99) <= 1
-
-
-def test_messages_taken_long_ago_are_removed_and_others_stay(tmp_path, settings):
-    _, options = connections.broker("", queue=tmp_path)
-    settings.CELERY_BROKER_TRANSPORT_OPTIONS = options
-    rung, bells = Path(options["processed_folder"]), Path(options["data_folder_in"])
-    for path in (rung / "old", rung / "young", bells / "waiting"):
-        path.write_text("{}")
-    for path in (rung / "old", bells / "waiting"):
-        os.utime(path, (1, path.stat().st_mtime - RUNG_SECONDS - 1))
-
-    tidy_queue_task()
-
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
-        "waiting",
-        "young",
-    ]
-
-
-def test_there_is_nothing_to_tidy_with_another_broker(settings):
-    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {}
-
-    tidy_queue_task()
 
 
 def test_mail_without_a_server_is_a_file_and_its_link_is_on_the_console(tmp_path, settings, capsys):

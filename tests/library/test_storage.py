@@ -33,6 +33,7 @@ from library.storage import (
     working_folder,
 )
 from tests.conftest import part_of
+from tests.patience import PATIENCE_SECONDS
 
 OFTEN = 3 * PIECE_BYTES
 
@@ -109,7 +110,7 @@ def test_the_same_bytes_twice_are_one_blob_and_one_file(db):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_bytes_from_two_sides_at_once_are_one_row_and_one_file(monkeypatch):
-    both_have_stored = threading.Barrier(2, timeout=10)
+    both_have_stored = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     class SlowStore(LocalBlobStore):
         def adopt(self, part: Path, key: str) -> None:

@@ -1,12 +1,15 @@
 """A warm sandbox, and pictures to put into it."""
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from library.processing.sandbox import Sandbox
+from tests.patience import wait_until
 from tests.processing.corpus import ROOT
 
 
@@ -35,6 +38,36 @@ def photo(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "photo.png"
     Image.new("RGB", (30, 20), "red").save(path)
     return path
+
+
+class Pipe:
+    """A file that gives nothing: whoever reads it has to wait until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writing: int | None = None
+        os.mkfifo(path)
+
+    def wait_for_reader(self) -> None:
+        """Wait until somebody reads: a decoding child that does has its limits by then."""
+        wait_until(self._has_reader)
+
+    def _has_reader(self) -> bool:
+        with suppress(OSError):  # nobody has opened it yet
+            self._writing = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        return self._writing is not None
+
+    def close(self) -> None:
+        if self._writing is not None:
+            os.close(self._writing)
+            self._writing = None
+
+
+@pytest.fixture
+def pipe(tmp_path) -> Iterator[Pipe]:
+    pipe = Pipe(tmp_path / "pipe.png")
+    yield pipe
+    pipe.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,6 @@ def render(box: Sandbox, path: Path, folder: Path, wall_seconds: float = 60) -> 
 )
 def test_every_file_ends_as_the_corpus_says(row, sandbox, tmp_path):
     path = corpus_file(row["path"])
-    started = time.monotonic()
 
     try:
         rendered = render(sandbox, path, tmp_path)
@@ -59,7 +57,6 @@ def test_every_file_ends_as_the_corpus_says(row, sandbox, tmp_path):
         outcome, caught = "ACCEPT", None
         assert sandbox.probe(path, limits=LIMITS) == rendered.facts
 
-    assert time.monotonic() - started < 10
     assert not isinstance(caught, ProcessingFailedError)
     if path.suffix.lower() in NOT_TAKEN:
         assert isinstance(caught, UnsupportedMediaError)

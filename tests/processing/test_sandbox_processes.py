@@ -1,12 +1,14 @@
 """The sandbox: whatever happens to its processes, the caller gets an answer and nothing stays."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -14,8 +16,9 @@ import pytest
 from PIL import Image
 
 from library.processing import sandbox as sandbox_module
-from library.processing.errors import ProcessingFailedError
+from library.processing.errors import MediaError, ProcessingFailedError
 from library.processing.sandbox import Sandbox
+from tests.patience import wait_until
 from tests.processing.corpus import ROOT
 from tests.processing.test_sandbox import LIMITS, render
 
@@ -25,30 +28,20 @@ def helper_of(box: Sandbox) -> psutil.Process:
     return psutil.Process(box._helper.pid)
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 5) -> bool:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
-def signal_the_child(box: Sandbox, number: int) -> threading.Thread:
-    """Signal the decoding child as soon as there is one."""
-
-    def send() -> None:
-        wait_until(lambda: box._helper is not None and bool(helper_of(box).children()))
-        time.sleep(0.1)
-        helper_of(box).children()[0].send_signal(number)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    return thread
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Do something in a thread beside the block."""
+    with ThreadPoolExecutor(1) as threads:
+        done = threads.submit(act)
+        yield
+        done.result()
 
 
 def test_too_little_memory_is_reported_and_the_helper_goes_on(
@@ -64,15 +57,14 @@ def test_too_little_memory_is_reported_and_the_helper_goes_on(
     assert helper_of(box).pid == helper
 
 
-def test_too_much_time_is_reported_and_the_helper_goes_on(own_sandbox, slow_photo, photo, tmp_path):
+def test_too_much_time_is_reported_and_the_helper_goes_on(own_sandbox, pipe, photo, tmp_path):
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
-    helper, started = helper_of(box), time.monotonic()
+    helper = helper_of(box)
 
-    with pytest.raises(ProcessingFailedError, match="too long"):
-        render(box, slow_photo, tmp_path, wall_seconds=0.3)
+    with pytest.raises(ProcessingFailedError, match="too long"):  # it would wait without end
+        render(box, pipe.path, tmp_path, wall_seconds=0.3)
 
-    assert time.monotonic() - started < 2
     assert helper.children() == []
     assert render(box, photo, tmp_path).facts.width_px == 30
     assert helper_of(box).pid == helper.pid
@@ -83,40 +75,40 @@ def test_too_much_time_is_reported_and_the_helper_goes_on(own_sandbox, slow_phot
     [(signal.SIGSEGV, "stopped"), (signal.SIGKILL, "stopped"), (signal.SIGXCPU, "too long")],
 )
 def test_a_child_that_dies_is_reported_and_the_helper_goes_on(
-    number, words, own_sandbox, slow_photo, photo, tmp_path
+    number, words, own_sandbox, pipe, photo, tmp_path
 ):
     box = own_sandbox()
-    sender = signal_the_child(box, number)
 
-    with pytest.raises(ProcessingFailedError, match=words):
-        render(box, slow_photo, tmp_path)
+    def send() -> None:
+        pipe.wait_for_reader()
+        helper_of(box).children()[0].send_signal(number)
 
-    sender.join()
+    with meanwhile(send), pytest.raises(ProcessingFailedError, match=words):
+        render(box, pipe.path, tmp_path)
+
     helper = helper_of(box).pid
     assert render(box, photo, tmp_path).facts.width_px == 30
     assert helper_of(box).pid == helper
 
 
-def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, slow_photo, tmp_path):
+def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, pipe, tmp_path):
     box, seen = own_sandbox(memory_bytes=768 << 20), []
 
     def look() -> None:
-        wait_until(lambda: box._helper is not None and bool(helper_of(box).children()))
-        time.sleep(0.1)
+        pipe.wait_for_reader()
         child = helper_of(box).children()[0]
         seen.extend([child.rlimit(psutil.RLIMIT_AS)[0], child.rlimit(psutil.RLIMIT_CORE)[0]])
         seen.extend(
             [child.rlimit(psutil.RLIMIT_CPU)[0], child.cwd(), os.getpgid(child.pid) == child.pid]
         )
         seen.append({str(Path(f"/proc/{child.pid}/fd/{number}").readlink()) for number in (0, 1)})
+        pipe.close()
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    render(box, slow_photo, tmp_path, wall_seconds=20)
-    thread.join()
+    with meanwhile(look), pytest.raises(MediaError):  # there is no picture in it
+        render(box, pipe.path, tmp_path, wall_seconds=200)
 
     memory, core, cpu, folder, leads_group, standard_files = seen
-    assert (memory, core, cpu, leads_group) == (768 << 20, 0, 41, True)
+    assert (memory, core, cpu, leads_group) == (768 << 20, 0, 401, True)
     assert not Path(folder).exists()
     assert standard_files == {"/dev/null"}
 
@@ -132,20 +124,20 @@ def test_a_helper_killed_between_calls_is_replaced(own_sandbox, photo):
     assert helper_of(box).pid != first.pid
 
 
-def test_a_helper_killed_while_it_works_is_replaced(own_sandbox, slow_photo, tmp_path):
+def test_a_helper_killed_while_it_works_is_replaced(own_sandbox, pipe, photo, tmp_path):
     box, children = own_sandbox(), []
 
     def kill() -> None:
-        wait_until(lambda: box._helper is not None and bool(helper_of(box).children()))
+        pipe.wait_for_reader()
+        shutil.copy(photo, tmp_path / "whole.png")
+        (tmp_path / "whole.png").rename(pipe.path)  # for the helper that comes next
         children.extend(child.pid for child in helper_of(box).children())
         helper_of(box).kill()
 
-    thread = threading.Thread(target=kill)
-    thread.start()
+    with meanwhile(kill):
+        assert render(box, pipe.path, tmp_path).facts.width_px == 30
 
-    assert render(box, slow_photo, tmp_path).facts.width_px == 4000
-    thread.join()
-    assert wait_until(lambda: gone(children[0]))
+    wait_until(lambda: gone(children[0]))
 
 
 def test_a_helper_is_recycled_after_many_calls(own_sandbox, photo, monkeypatch):
@@ -160,9 +152,9 @@ def test_a_helper_is_recycled_after_many_calls(own_sandbox, photo, monkeypatch):
 
 
 def test_a_helper_that_gives_no_answer_is_ended(own_sandbox, photo, monkeypatch):
-    monkeypatch.setattr(sandbox_module, "GRACE_SECONDS", 0.2)
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
+    monkeypatch.setattr(sandbox_module, "GRACE_SECONDS", 0.2)
     stuck = helper_of(box)
     stuck.suspend()
 
@@ -184,16 +176,16 @@ assert not {{"PIL", "av", "pillow_heif", "django"}} & set(sys.modules)
 print(box._helper.pid, flush=True)
 sys.stdin.readline()
 if {busy}:
-    box.render(Path({photo!r}), Path({folder!r}), thumbnail_px=64, preview_px=2016,
+    box.render(Path({pipe!r}), Path({folder!r}), thumbnail_px=64, preview_px=2016,
                limits=PixelLimits(), wall_seconds=60)
 sys.stdin.readline()
 """
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_the_helper_and_its_child_end_with_their_parent(busy, slow_photo, tmp_path):
+def test_the_helper_and_its_child_end_with_their_parent(busy, photo, pipe, tmp_path):
     script = START_AND_WAIT.format(
-        root=str(ROOT), photo=str(slow_photo), folder=str(tmp_path), busy=busy
+        root=str(ROOT), photo=str(photo), pipe=str(pipe.path), folder=str(tmp_path), busy=busy
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -202,12 +194,12 @@ def test_the_helper_and_its_child_end_with_their_parent(busy, slow_photo, tmp_pa
         parent.stdin.write("\n")
         parent.stdin.flush()
         if busy:
-            assert wait_until(lambda: bool(helper.children()))
+            pipe.wait_for_reader()
         children = [child.pid for child in helper.children()]
         parent.kill()
 
-    assert wait_until(lambda: gone(helper.pid))
-    assert all(wait_until(lambda pid=pid: gone(pid)) for pid in children)
+    assert len(children) == busy
+    wait_until(lambda: all(map(gone, [helper.pid, *children])))
 
 
 def test_threads_that_call_at_once_get_their_own_answers(own_sandbox, tmp_path):
@@ -238,8 +230,7 @@ def test_a_forked_process_has_a_helper_of_its_own(own_sandbox, photo):
     if child == 0:
         width = box.probe(photo, limits=LIMITS).width_px
         os.write(writing, f"{width} {box._helper.pid}\n".encode())
-        time.sleep(30)
-        os._exit(0)
+        signal.pause()
     try:
         width, other = os.read(reading, 100).split()
         assert (int(width), int(other) != helper.pid) == (30, True)
@@ -247,11 +238,11 @@ def test_a_forked_process_has_a_helper_of_its_own(own_sandbox, photo):
         assert helper_of(box).pid == helper.pid
 
         box._helper.stdin.close()  # the forked process must not hold this end open
-        assert wait_until(lambda: gone(helper.pid))
+        wait_until(lambda: gone(helper.pid))
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    assert wait_until(lambda: gone(int(other)))
+    wait_until(lambda: gone(int(other)))
 
 
 def test_the_helper_knows_neither_django_nor_our_secrets(own_sandbox, photo, monkeypatch):

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from library.processing.zips import (
@@ -105,7 +105,6 @@ def test_hostile_names_become_safe_and_unique():
     assert [problems(name) for name in rebuilt] == [[]] * len(rebuilt)
 
 
-@settings(deadline=None)
 @given(names)
 def test_any_name_becomes_safe_and_then_stays_as_it_is(name):
     rebuilt = safe_member_name(name)
@@ -114,7 +113,6 @@ def test_any_name_becomes_safe_and_then_stays_as_it_is(name):
     assert safe_member_name(rebuilt) == rebuilt
 
 
-@settings(deadline=None)
 @given(st.lists(names, max_size=12).map(lambda some: some + some[:4]))
 @example(["a.jpg", "A.JPG", "a (2).jpg", "a.jpg"])
 @example(["\xe9" * 98 + ".jpg"] * 3 + ["e" + "\u0301\u0323" * 48 + ".jpg"] * 3)
@@ -373,7 +371,6 @@ def test_fifty_random_ranges_are_slices_of_the_whole():
         assert b"".join(PLAN.pieces(start, stop, reader_of(CONTENTS))) == WHOLE[start:stop]
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=6), st.data())
 def test_any_range_of_any_archive_is_a_slice_of_the_whole(datas, data):
     contents = {f"{number}": content for number, content in enumerate(datas)}
