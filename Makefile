@@ -9,15 +9,25 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 FITS = said=$$($(PIP) check) || { echo "$$said"; echo "To install anew: make clean, and the same command again."; exit 1; }
 
+# Two processes, all tests of a file in one of them.
+TOGETHER := -n 2 --dist loadgroup
+COVERAGE := --cov --cov-report=term:skip-covered
+
 README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark
 
-.PHONY: run test check bench lock screenshots browser clean
+.PHONY: run test faults check bench lock screenshots browser clean
 
 run: $(RUN_STAMP)
 	@exec $(BIN)/python manage.py up
 
+# What a browser's test saw that failed is in build/failures.
 test: $(DEV_STAMP) browser
-	$(BIN)/python -m pytest -q --durations=5 --ignore=tests/faults $(ARGS)
+	@rm -rf build/coverage build/failures
+	$(BIN)/python -m pytest -q $(TOGETHER) $(COVERAGE) --durations=5 --ignore=tests/faults $(ARGS)
+
+# What goes away under a running site, and comes back.
+faults: $(DEV_STAMP)
+	$(BIN)/python -m pytest -q --durations=5 tests/faults $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

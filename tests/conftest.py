@@ -18,6 +18,7 @@ from library.decoding import sandbox
 from library.ingest import accept_upload
 from library.models import Asset, User
 from library.preparing import prepare_asset
+from library.processing import sandbox as sandbox_module
 from library.storage import Part
 from library.work import claim
 from shares.models import Share
@@ -28,6 +29,14 @@ PASSWORD = "a long enough sentence"
 _numbers = count(1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, keep each file in one; all of the browser's share a site."""
+    for item in items:
+        group = "browser" if "browser" in item.path.parts else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _quick_settings(settings):
     """Pages name static files as they are, for nothing is collected; passwords are hashed quickly."""
@@ -35,6 +44,16 @@ def _quick_settings(settings):
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _decoders_are_measured_too():
+    """Where coverage is measured, let decoders know: of the environment they get next to nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sandbox_module, "_PASSED_ON", (*sandbox_module._PASSED_ON, "COVERAGE_PROCESS_CONFIG")
+        )
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """Real Chromium against a real site."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.evidence import keep_evidence
 from tests.conftest import PASSWORD
 from tests.landscapes import landscape
-from tests.site import Site
+from tests.patience import PATIENCE_SECONDS
+from tests.site import ROOT, Site
 
 MAKE_MEMBER = """
 from allauth.account.models import EmailAddress
@@ -19,10 +22,23 @@ from library.models import User
 user = User.objects.create_user({email!r}, {password!r}, display_name={name!r})
 EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 """
+FAILURES = ROOT / "build" / "failures"
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 def pytest_addoption(parser):
     parser.addoption("--screenshots", help="a folder into which the look tests put their pictures")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Keep what a test saw that failed; its report says where."""
+    report = yield
+    if report.failed:
+        folder = FAILURES / re.sub(r"[^\w.-]+", "-", f"{item.path.stem}-{item.name}-{report.when}")
+        told = keep_evidence(folder, item.funcargs.get("browser"), item.funcargs.get("site"))
+        report.sections.append(("What the browser saw", told))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +82,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
     def open_new(**options: object) -> Page:
         context = browser.new_context(base_url=site.url, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: keep(message.text) if message.type == "error" else None)
@@ -118,13 +134,4 @@ def paintings(tmp_path_factory) -> list[Path]:
 def upload(page: Page, files: list[Path]) -> None:
     page.goto("/library/upload/")
     page.get_by_label("Photos and videos").set_input_files(files)
-    expect(page.get_by_text(f"{len(files)} of {len(files)}")).to_be_visible(timeout=90_000)
-
-
-def wait_until(page: Page, condition: str) -> None:
-    """Wait for a condition in the page; our policy forbids the eval of Playwright's own way."""
-    for _ in range(100):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    raise TimeoutError(condition)
+    expect(page.get_by_text(f"{len(files)} of {len(files)}")).to_be_visible()
