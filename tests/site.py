@@ -1,6 +1,7 @@
 """A whole site for a test: `manage.py up` on a free port, with a data folder of its own."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -8,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,12 +18,33 @@ import psutil
 from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = {"web": "gunicorn", "worker": "worker", "beat": "beat"}
+_chance = random.SystemRandom()  # the tests' own is seeded alike in every process
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that is free, and that no connection of this machine will be given meanwhile."""
+    while True:
+        port = _chance.randrange(20_000, 32_000)  # the kernel gives those from 32,768 on
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Tell whether a process has ended; one that only waits to be reaped has."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Return the words of a process's command; it may end meanwhile, and then has none."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @dataclass
@@ -79,6 +101,15 @@ class Site:
     def processes(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def children(self) -> dict[str, psutil.Process]:
+        """Return the supervisor's own children by name, once they run their command."""
+        return {
+            name: process
+            for process in psutil.Process(self.process.pid).children()
+            for name, word in COMMANDS.items()
+            if word in command_of(process)
+        }
+
     def hold(self, processes: list[psutil.Process]) -> None:
         """Hold processes still, but none while it writes: all other writers would wait for it."""
 
@@ -117,9 +148,10 @@ class Site:
         return done.stdout
 
     def survivors(self, running: list[psutil.Process]) -> list[psutil.Process]:
-        """Return which of these still run; one that only waits to be reaped does not."""
-        _, alive = psutil.wait_procs(running, timeout=PATIENCE_SECONDS)
-        return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+        """Return which of these still run, however long one waits for them to end."""
+        with suppress(AssertionError):
+            wait_until(lambda: all(map(is_gone, running)))
+        return [process for process in running if not is_gone(process)]
 
     def stop(self, number: int = signal.SIGTERM) -> list[psutil.Process]:
         """End the site and return what was running."""

@@ -53,7 +53,8 @@ def browser_type_launch_args(browser_type_launch_args):
     ]
     if os.geteuid() == 0:
         args.append("--no-sandbox")
-    return browser_type_launch_args | {"executable_path": found, "args": args}
+    patient = {"timeout": PATIENCE_SECONDS * 1000}
+    return browser_type_launch_args | {"executable_path": found, "args": args} | patient
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import upload
-from tests.site import Site
+from tests.site import Site, command_of
 
 PREPARING = (
     "Your photos and videos are being prepared for sharing. "
@@ -19,7 +19,7 @@ PREPARING = (
 @pytest.fixture
 def sleeping_worker(site: Site):
     """Hold the worker and all its children still."""
-    held = [process for process in site.processes() if "celery" in " ".join(process.cmdline())]
+    held = [process for process in site.processes() if "celery" in command_of(process)]
     site.hold(held)
     yield held
     wake(held)
@@ -73,10 +73,7 @@ def test_a_link_works_from_the_first_second_and_fills_by_itself(
 
 
 def test_a_killed_worker_comes_back_and_goes_on(member: Page, site: Site, paintings: list[Path]):
-    worker = next(
-        p for p in site.processes() if "worker" in p.cmdline() and p.ppid() == site.process.pid
-    )
-    worker.kill()
+    site.children()["worker"].kill()
     upload(member, paintings[4:7])
 
     member.goto("/library/")

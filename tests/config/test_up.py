@@ -12,9 +12,7 @@ import pytest
 
 from tests.member import Member
 from tests.patience import PATIENCE_SECONDS, wait_until
-from tests.site import ROOT, Site, free_port
-
-COMMANDS = {"web": "gunicorn", "worker": "worker", "beat": "beat"}
+from tests.site import COMMANDS, ROOT, Site, command_of, free_port, is_gone
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def site(shared_site) -> Site:
     """A site that runs; one that the test before has ended starts again."""
     if shared_site.process.poll() is not None:
         shared_site.start()
-    wait_until(lambda: set(children(shared_site)) == set(COMMANDS))
+    wait_until(lambda: set(shared_site.children()) == set(COMMANDS))
     return shared_site
 
 
@@ -41,24 +39,6 @@ def kill(site: Site) -> None:
     site.process.kill()
     site.process.wait()
     wait_until(lambda: all(map(is_gone, running)))
-
-
-def children(site: Site) -> dict[str, psutil.Process]:
-    """Return the supervisor's own children by name, once they run their command."""
-    found = {}
-    for process in psutil.Process(site.process.pid).children():
-        try:
-            words = process.cmdline()
-        except psutil.Error:
-            continue
-        for name, word in COMMANDS.items():
-            if word in words:
-                found[name] = process
-    return found
-
-
-def is_gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def refusal(folder: Path, **variables: str) -> str:
@@ -84,24 +64,24 @@ def test_it_serves_and_says_where(site):
     assert site.answers()
     assert f"Passalong is at {site.url}/ (ready in " in site.log
     assert f"at {site.url}/accounts/signup/\n" in site.log
-    assert set(children(site)) == set(COMMANDS)
+    assert set(site.children()) == set(COMMANDS)
 
 
 def test_every_child_has_a_process_group_of_its_own(site):
-    groups = [os.getpgid(process.pid) for process in children(site).values()]
+    groups = [os.getpgid(process.pid) for process in site.children().values()]
 
-    assert sorted(groups) == sorted(process.pid for process in children(site).values())
+    assert sorted(groups) == sorted(process.pid for process in site.children().values())
     assert os.getpgid(site.process.pid) not in groups
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_killed_child_comes_back_and_nothing_of_the_old_one_stays(name, site):
-    old = children(site)[name]
+    old = site.children()[name]
     group = [old, *old.children(recursive=True)]
 
     old.kill()
 
-    wait_until(lambda: children(site).get(name, old).pid != old.pid)
+    wait_until(lambda: site.children().get(name, old).pid != old.pid)
     wait_until(lambda: all(map(is_gone, group)))
     wait_until(site.answers)
     assert f"{name} ended (-9); it starts again in" in site.log
@@ -111,10 +91,13 @@ def test_a_worker_that_is_killed_leaves_no_decoder_behind(site):
     Member.of(site, "alice@example.org", "Alice Doe").upload(1)
 
     def decoders() -> list[psutil.Process]:
-        below = worker.children(recursive=True)
-        return [each for each in below if any("helper" in word for word in each.cmdline())]
+        return [
+            each
+            for each in worker.children(recursive=True)
+            if "helper" in " ".join(command_of(each))
+        ]
 
-    worker = children(site)["worker"]
+    worker = site.children()["worker"]
     found = wait_until(decoders)
     worker.kill()
 
@@ -123,14 +106,14 @@ def test_a_worker_that_is_killed_leaves_no_decoder_behind(site):
 
 def test_a_queue_that_a_power_cut_tore_ends_no_worker_and_loses_no_work(site):
     bob = Member.of(site, "bob@example.org", "Bob Roe")
-    worker = children(site)["worker"]
+    worker = site.children()["worker"]
     asleep = [worker, *worker.children(recursive=True)]
     site.hold(asleep)
     bob.upload(2)
     control, bells = site.data_dir / "queue" / "control", site.data_dir / "queue" / "bells"
     assert len(list(bells.glob("*.celery.msg"))) > 0
 
-    site.process.kill()
+    psutil.Process(site.process.pid).suspend()  # so that it starts nothing again
     for process in asleep:
         process.kill()
     kill(site)
@@ -141,10 +124,10 @@ def test_a_queue_that_a_power_cut_tore_ends_no_worker_and_loses_no_work(site):
     before = len(site.log)
 
     site.start()
-    wait_until(lambda: set(children(site)) == set(COMMANDS))
-    worker = children(site)["worker"]
+    wait_until(lambda: set(site.children()) == set(COMMANDS))
+    worker = site.children()["worker"]
     bob.wait_until_prepared(1)
-    assert children(site)["worker"] == worker
+    assert site.children()["worker"] == worker
     assert "worker ended" not in site.log[before:]
 
 
