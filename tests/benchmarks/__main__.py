@@ -42,6 +42,8 @@ def main() -> None:
         many = stock.share_of_small_files(owner, ITEMS, ITEM_BYTES)
         few = stock.share_of_small_files(owner, 12, 50_000)
         one = stock.share_of_one_file(owner, ITEMS * ITEM_BYTES)
+        print("Waiting until all of it is prepared")
+        stock.wait_until_prepared()
         rows = [
             *archive_rows(site, many.token, one.token),
             queries_row(stock, few, many),
