@@ -20,7 +20,7 @@ from django.utils import timezone
 from library import work
 from library.models import Asset, Blob, User
 from library.processing.errors import DamagedMediaError
-from library.tasks import prepare_task
+from library.tasks import catch_up_task, prepare_task
 from library.work import Kind, claim, fail, finish, renew, retry, run_one, sweep
 from tests.conftest import picture
 from tests.patience import PATIENCE_SECONDS, wait_until
@@ -515,6 +515,15 @@ def test_the_sweep_rings_for_rows_that_are_overdue_and_at_most_fifty_times(alice
 
     assert sweep(now=now) == 50
     assert len(rings) == 50
+
+
+def test_at_a_workers_start_all_that_is_due_is_rung_for(alice, rings):
+    make_rows([alice], 3)
+    make_rows([alice], 1, due_at=timezone.now() + timedelta(hours=1))
+
+    catch_up_task.apply()
+
+    assert rings == ["asset"] * 3
 
 
 def test_the_sweep_changes_nothing_the_second_time(alice, rings):
