@@ -33,7 +33,7 @@ _numbers = count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run in several processes, keep each file in one; all of the browser's share a site."""
     for item in items:
-        group = "browser" if "browser" in item.path.parts else item.path.stem
+        group = "browser" if item.path.parent.name == "browser" else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -28,6 +28,7 @@ from library.work import claim
 from shares.models import Share
 from shares.publishing import publish_share
 from tests.landscapes import landscape
+from tests.patience import PATIENCE_SECONDS
 from tests.site import Site
 
 _chance = random.Random(7)
@@ -177,7 +178,9 @@ def _make_due(owner: User, count: int) -> None:
 
 
 def wait_for_thumbnail(asset: Asset) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not Asset.objects.filter(pk=asset.pk, prepared_at__isnull=False).exists():
+        assert time.monotonic() < deadline, "no worker prepared it"
         time.sleep(0.01)
 
 

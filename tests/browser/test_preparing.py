@@ -66,7 +66,7 @@ def test_a_link_works_from_the_first_second_and_fills_by_itself(
     before = places(carol)
     wake(sleeping_worker)
 
-    expect(member.get_by_text("All 4 are ready")).to_be_visible(timeout=30_000)
+    expect(member.get_by_text("All 4 are ready")).to_be_visible()
     expect(carol.locator(".tile img")).to_have_count(4)
     expect(carol.get_by_text("ready to be seen")).to_have_count(0)
     assert places(carol) == before, "nothing jumps"
@@ -84,7 +84,7 @@ def test_a_film_that_the_browser_cannot_decode_says_so(member: Page, corpus: Pat
     upload(member, [corpus / "video/sample-5s_h265.mp4"])
     member.goto("/library/")
     film = member.get_by_role("link", name="Video")
-    expect(film.locator("img")).to_be_visible(timeout=30_000)
+    expect(film.locator("img")).to_be_visible()
     film.click()
 
     expect(member.get_by_role("alert")).to_contain_text("can’t play this kind of film")

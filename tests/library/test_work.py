@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -72,19 +71,26 @@ class NoBroker:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"redis://127.0.0.1:{self.socket.getsockname()[1]}/0"
         self.calls: list[socket.socket] = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.last = socket.socket()
+        self.last.bind(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
 
     def _listen(self) -> None:
-        with suppress(OSError):  # it was closed
-            while True:
-                call, _ = self.socket.accept()
-                self.calls.append(call)
-                if not self.hangs:
-                    call.close()
+        while True:
+            call, caller = self.socket.accept()
+            if caller == self.last.getsockname():
+                call.close()
+                return
+            self.calls.append(call)
+            if not self.hangs:
+                call.close()
 
     def close(self) -> None:
-        self.socket.shutdown(socket.SHUT_RDWR)
-        for each in (self.socket, *self.calls):
+        """Call as the last, so that all who called before are counted, and end."""
+        self.last.connect(self.socket.getsockname())
+        self.thread.join()
+        for each in (self.socket, self.last, *self.calls):
             each.close()
 
 
