@@ -1,8 +1,8 @@
-"""What one tile of a grid shows, for the library and for share pages alike."""
+"""What one tile of a grid shows, for the library and for share pages alike: words and numbers, no rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 
 from django.http import HttpResponse
@@ -24,15 +24,15 @@ class Tile:
     url: str
     picture_url: str
     label: str
-    asset: Asset
     field: str
     value: str
+    is_video: bool
+    is_waiting: bool  # a picture may still come
+    width_px: int
+    height_px: int
+    placeholder: str
+    duration_ms: int | None
     size_bytes: int
-
-    @property
-    def is_waiting(self) -> bool:
-        """Tell whether a picture may still come."""
-        return not (self.asset.is_prepared or self.asset.has_failed)
 
     @property
     def message(self) -> str:
@@ -42,7 +42,7 @@ class Tile:
     @property
     def note(self) -> str:
         """Return a film's length as m:ss; empty for a still."""
-        return duration(self.asset.duration_ms) if self.asset.is_video else ""
+        return duration(self.duration_ms) if self.is_video else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,15 @@ def tile_of(asset: Asset) -> Tile:
         picture_url=reverse("library:rendition", args=[asset.uuid, "thumbnail"])
         if asset.is_prepared
         else "",
-        label=label_of(asset),
-        asset=asset,
+        label=label_of(asset.taken_at, is_video=asset.is_video),
         field="asset",
         value=str(asset.uuid),
+        is_video=asset.is_video,
+        is_waiting=not (asset.is_prepared or asset.has_failed),
+        width_px=asset.width_px,
+        height_px=asset.height_px,
+        placeholder=asset.placeholder,
+        duration_ms=asset.duration_ms,
         size_bytes=asset.blob.size_bytes,
     )
 
@@ -80,16 +85,16 @@ def days_of(assets: Iterable[Asset]) -> list[Day]:
     return [Day(on, tuple(map(tile_of, group))) for on, group in groups]
 
 
-def no_picture(asset: Asset) -> HttpResponse:
+def no_picture(*, is_waiting: bool) -> HttpResponse:
     """Answer for a picture that is not there: perhaps later, or never."""
-    if asset.is_prepared or asset.has_failed:
+    if not is_waiting:
         return short_text("There is no such picture of this file.", status=404)
     return short_text("This picture is still being prepared.", status=503, retry_after_seconds=2)
 
 
-def label_of(asset: Asset) -> str:
+def label_of(taken_at: datetime, *, is_video: bool) -> str:
     """Return a tile's accessible name: "Photo, 4 May 2025, 14:03"."""
-    return f"{asset.get_kind_display()}, {format_date(asset.taken_at, 'j F Y, H:i')}"
+    return f"{'Video' if is_video else 'Photo'}, {format_date(taken_at, 'j F Y, H:i')}"
 
 
 def duration(milliseconds: int | None) -> str:

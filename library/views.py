@@ -69,7 +69,7 @@ def tiles(request: MemberRequest) -> HttpResponseBase:
 def item(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Show one of my items, large, with its facts."""
     asset = get_object_or_404(_library(request), uuid=uuid)
-    context = {"asset": asset, "tile": tile_of(asset), "length": tile_of(asset).note}
+    context = {"asset": asset, "tile": tile_of(asset)}
     return private_page(TemplateResponse(request, "library/item.html", context))
 
 
@@ -78,7 +78,11 @@ def rendition(request: MemberRequest, uuid: UUID, kind: str) -> HttpResponseBase
     """Send a picture made from one of my items."""
     asset = get_object_or_404(_library(request), uuid=uuid)
     picture = Rendition.objects.select_related("blob").filter(source=asset.blob, kind=kind).first()
-    return send(request, blob_body(picture.blob)) if picture else no_picture(asset)
+    return (
+        send(request, blob_body(picture.blob))
+        if picture
+        else no_picture(is_waiting=tile_of(asset).is_waiting)
+    )
 
 
 @require_safe

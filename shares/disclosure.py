@@ -1,7 +1,8 @@
 """What a share's level lets out of an item: its bytes, its name, its date, its place in a grid.
 
 Pure functions of (item, share): nothing that depends on the level is stored, so a change of level
-holds from the next request on. Today there is one level, `everything`: the files as they are.
+holds from the next request on. What they make are values of strings and numbers, so that no
+template of a share ever holds a row. Today there is one level, `everything`: the files as they are.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Q, Sum
 from django.urls import reverse
+from django.utils.dateformat import format as format_date
 
 from library.models import Asset, Blob, Rendition
 from library.processing.suffixes import with_true_suffix
@@ -62,29 +64,92 @@ def summary_of(share: Share) -> Summary:
     return Summary(**share.items.shown().aggregate(**SUMMARY))
 
 
-def tile_of(item: ShareItem, share: Share) -> Tile:
-    """Describe an item on its share page."""
-    where = [share.token, item.position]
-    asset = asset_of(item)
-    return Tile(
-        id=f"item-{item.position}",
-        url=reverse("shares:item", args=where),
-        picture_url=reverse("shares:rendition", args=[*where, "thumbnail"])
-        if asset.is_prepared
-        else "",
-        label=label_of(asset),
-        asset=asset,
-        field="item",
-        value=str(item.position),
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What stands above the tiles of a share page."""
+
+    token: str
+    sender_name: str
+    expires_at: datetime
+
+    @property
+    def page_url(self) -> str:
+        """Return the share page's own address."""
+        return reverse("shares:page", args=[self.token])
+
+
+def cover_of(share: Share) -> Cover:
+    """Say of a share what anybody with the link may know."""
+    return Cover(share.token, share.sender.display_name, share.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that a page, a tile, a file name, an alt text or an archive may say of an item.
+
+    Sizes are as displayed; `placeholder` is "#rrggbb" or empty; `taken` is the camera's own clock.
+    """
+
+    position: int
+    is_video: bool
+    is_prepared: bool
+    has_failed: bool
+    name: str  # of the file that a recipient gets, safe on any system
+    label: str  # "Photo, 4 May 2025, 14:03"
+    taken: str  # "Sunday 4 May 2025, 14:03"
+    width_px: int
+    height_px: int
+    duration_ms: int | None
+    placeholder: str
+    size_bytes: int
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a picture may still come."""
+        return not (self.is_prepared or self.has_failed)
+
+
+def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level decides, once there are several
+    """Return what this share lets out of an item."""
+    asset = item.asset
+    if asset is None:
+        raise LookupError("an item without its asset is not shown")
+    return Shown(
+        position=item.position,
+        is_video=asset.is_video,
+        is_prepared=asset.is_prepared,
+        has_failed=asset.has_failed,
+        name=unique_member_names([with_true_suffix(asset.name, item.source.content_type)])[0],
+        label=label_of(asset.taken_at, is_video=asset.is_video),
+        taken=format_date(asset.taken_at, "l j F Y, H:i"),
+        width_px=asset.width_px,
+        height_px=asset.height_px,
+        duration_ms=asset.duration_ms,
+        placeholder=asset.placeholder,
         size_bytes=item.source.size_bytes,
     )
 
 
-def asset_of(item: ShareItem) -> Asset:
-    """Return the facts of a shown item."""
-    if item.asset is None:
-        raise LookupError("an item without its asset is not shown")
-    return item.asset
+def tile_of(item: Shown, token: str) -> Tile:
+    """Describe an item on its share page."""
+    where = [token, item.position]
+    return Tile(
+        id=f"item-{item.position}",
+        url=reverse("shares:item", args=where),
+        picture_url=reverse("shares:rendition", args=[*where, "thumbnail"])
+        if item.is_prepared
+        else "",
+        label=item.label,
+        field="item",
+        value=str(item.position),
+        is_video=item.is_video,
+        is_waiting=item.is_waiting,
+        width_px=item.width_px,
+        height_px=item.height_px,
+        placeholder=item.placeholder,
+        duration_ms=item.duration_ms,
+        size_bytes=item.size_bytes,
+    )
 
 
 class SharedFile(NamedTuple):
@@ -120,15 +185,9 @@ def files_of(share: Share, positions: set[int] | None) -> list[SharedFile]:
     ]
 
 
-def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001 - the level decides, once there are several
+def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001
     """Return the bytes that a recipient gets."""
     return item.source
-
-
-def name_of(item: ShareItem, share: Share) -> str:  # noqa: ARG001
-    """Return the file name that a recipient gets, safe on any system."""
-    name = with_true_suffix(asset_of(item).name, item.source.content_type)
-    return unique_member_names([name])[0]
 
 
 def picture_of(item: ShareItem, share: Share, kind: str) -> Blob | None:  # noqa: ARG001

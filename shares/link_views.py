@@ -5,7 +5,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.core.paginator import Paginator
 from django.http import HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -15,13 +14,13 @@ from django.views.decorators.vary import vary_on_headers
 
 from library.http import MemberRequest, private_page
 from library.models import Asset
-from library.tiles import tile_of
+from library.tiles import Tile, tile_of
 from shares.disclosure import summary_of
 from shares.models import Share
+from shares.my_links import links_page, my_link
 from shares.publishing import SelectionRefusedError, publish_share, selected_assets, stop_share
 from shares.wording import automatic_title
 
-PAGE_LINKS = 24
 STRIP_TILES = 4
 
 
@@ -31,10 +30,8 @@ def links(request: MemberRequest) -> HttpResponseBase:
     """List the links I made, newest first; a POST makes one, at the press of Copy Link."""
     if request.method == "POST":
         return _make(request)
-    shares = request.user.shares.newest_first().with_counts().with_first_items()
-    page = Paginator(shares, PAGE_LINKS).get_page(request.GET.get("page"))
-    context = {"page": page, "cards": [_card(share) for share in page]}
-    return _fragment(request, "shares/links.html", "page", context)
+    page = links_page(request.user, request.GET.get("page"), now=timezone.now())
+    return _fragment(request, "shares/links.html", "page", {"page": page})
 
 
 @vary_on_headers("HX-Request")
@@ -45,11 +42,10 @@ def new(request: MemberRequest) -> HttpResponseBase:
         assets = _selection(request)
     except SelectionRefusedError as error:
         return _fragment(request, "shares/new.html", "sheet", {"problem": str(error)}, status=400)
-    expires_at = timezone.now() + _lifetime()
     context = {
-        "assets": assets,
+        "chosen": [str(asset.uuid) for asset in assets],
         "title": _title(assets),
-        "expires_at": expires_at,
+        "expires_at": timezone.now() + _lifetime(),
         "strip": _strip(assets),
     }
     return _fragment(request, "shares/new.html", "sheet", context)
@@ -60,19 +56,16 @@ def new(request: MemberRequest) -> HttpResponseBase:
 def link(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Show one of my links: its address, how far it is prepared, and its end."""
     share = get_object_or_404(request.user.shares, uuid=uuid)
-    assets = request.user.assets.filter(share_items__share=share).select_related("blob")
-    context = {
-        **_live(share),
-        "strip": _strip(list(assets.order_by("taken_at", "id")[:STRIP_TILES])),
-    }
-    return _fragment(request, "shares/link.html", "sheet", context)
+    return _fragment(request, "shares/link.html", "sheet", _live(request, share))
 
 
 @require_safe
 def progress(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Say how many items are prepared; htmx asks until all are."""
     share = get_object_or_404(request.user.shares, uuid=uuid)
-    return private_page(TemplateResponse(request, "shares/link.html#progress", _live(share)))
+    return private_page(
+        TemplateResponse(request, "shares/link.html#progress", _live(request, share))
+    )
 
 
 @vary_on_headers("HX-Request")
@@ -83,7 +76,7 @@ def stop(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     if request.method == "POST":
         stop_share(share, now=timezone.now())
         return redirect("shares:links")
-    return _fragment(request, "shares/stop.html", "confirm", _live(share))
+    return _fragment(request, "shares/stop.html", "confirm", _live(request, share))
 
 
 def _make(request: MemberRequest) -> HttpResponseBase:
@@ -126,27 +119,16 @@ def _title(assets: list[Asset]) -> str:
     return automatic_title(len(assets) - videos, videos)
 
 
-def _strip(assets: list[Asset]) -> list[object]:
+def _strip(assets: list[Asset]) -> list[Tile]:
     return [tile_of(asset) for asset in assets[:STRIP_TILES]]
 
 
-def _live(share: Share) -> dict[str, object]:
-    return {
-        "share": share,
-        "summary": summary_of(share),
-        "is_open": share.is_open_at(timezone.now()),
-    }
-
-
-def _card(share: Share) -> dict[str, object]:
-    first: list[object] = [tile_of(item.asset) for item in share.first_items if item.asset]
-    title = automatic_title(share.photos, share.videos)
-    return {
-        "share": share,
-        "title": title,
-        "is_open": share.is_open_at(timezone.now()),
-        "strip": first,
-    }
+def _live(request: MemberRequest, share: Share) -> dict[str, object]:
+    summary = summary_of(share)
+    assets = request.user.assets.filter(share_items__share=share).select_related("blob")
+    strip = _strip(list(assets.order_by("taken_at", "id")[:STRIP_TILES]))
+    link = my_link(share, title=summary.title, strip=strip, now=timezone.now())
+    return {"link": link, "summary": summary}
 
 
 def _fragment(

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.urls import reverse
 
 from library.models import Asset, BlobKey
@@ -26,21 +26,11 @@ class ShareQuerySet(models.QuerySet["Share"]):
         """Order by the moment of making."""
         return self.order_by("-created_at", "-id")
 
-    def with_counts(self) -> Self:
-        """Add `photos` and `videos`, as recipients see them."""
-        shown = Q(items__removed_at=None, items__asset__removed_at=None)
-        return self.select_related("sender").annotate(
-            **{
-                name: Count("items", filter=shown & Q(items__asset__kind=kind))
-                for name, kind in (("photos", Asset.Kind.PHOTO), ("videos", Asset.Kind.VIDEO))
-            }
-        )
-
     def with_first_items(self) -> Self:
-        """Add `first_items`, three at most, in one query for all shares."""
-        items = ShareItem.objects.shown().in_order().select_related("asset__blob", "source")[:3]
-        return self.prefetch_related(
-            models.Prefetch("items", queryset=items, to_attr="first_items")
+        """Add the ids of the first three items that are shown, None where there are fewer."""
+        shown = ShareItem.objects.shown().filter(share=OuterRef("pk")).order_by("position")
+        return self.annotate(
+            **{f"item_{n}": Subquery(shown.values("pk")[n : n + 1]) for n in range(3)}
         )
 
 
@@ -68,10 +58,10 @@ class Share(models.Model):
     epoch = models.PositiveIntegerField(default=0)  # moves whenever something allowed no longer is
 
     objects = ShareQuerySet.as_manager()
-    if TYPE_CHECKING:  # what with_counts() and with_first_items() add
-        photos: int
-        videos: int
-        first_items: list["ShareItem"]
+    if TYPE_CHECKING:  # what with_first_items() adds
+        item_0: int | None
+        item_1: int | None
+        item_2: int | None
 
     class Meta:
         indexes: ClassVar = [
@@ -105,6 +95,11 @@ class Share(models.Model):
         """Return the whole link, from the configured origin."""
         return settings.PUBLIC_BASE_URL + self.get_absolute_url()
 
+    @property
+    def first_items(self) -> list[int]:
+        """Return the ids that `with_first_items` has added."""
+        return [pk for pk in (self.item_0, self.item_1, self.item_2) if pk is not None]
+
     def is_open_at(self, moment: datetime) -> bool:
         """Tell whether the link works then; the rule of `ShareQuerySet.open_at` in Python."""
         return (
@@ -124,7 +119,18 @@ class ShareItemQuerySet(models.QuerySet["ShareItem"]):
 
     def in_order(self) -> Self:
         """Order by position, with all that a tile or a download needs."""
-        return self.select_related("asset", "source").order_by("position")
+        return self.select_related("asset__blob", "source").order_by("position")
+
+    def counted_by_share(self) -> models.QuerySet["ShareItem", tuple[int, int, int]]:
+        """Return (share, photos, videos) of each share that has any of these items."""
+        return (
+            self.order_by()
+            .values_list("share")
+            .annotate(
+                photos=Count("pk", filter=Q(asset__kind=Asset.Kind.PHOTO)),
+                videos=Count("pk", filter=Q(asset__kind=Asset.Kind.VIDEO)),
+            )
+        )
 
 
 class ShareItem(models.Model):

@@ -7,7 +7,7 @@ from shares import link_views, views
 app_name = "shares"
 
 item_urls = [
-    path("", views.item, name="item"),
+    path("", views.item_page, name="item"),
     path("<rendition:kind>", views.rendition, name="rendition"),
     path("file", views.file, name="file"),
 ]

@@ -9,11 +9,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from library.http import SiteRequest, whole_number
-from library.tiles import no_picture
+from library.tiles import Tile, no_picture
 from library.transfers import blob_body, send
 from shares.access import gated_file, gated_page
 from shares.archives import EmptyArchiveError, archive_body
-from shares.disclosure import asset_of, file_of, name_of, picture_of, summary_of, tile_of
+from shares.disclosure import cover_of, file_of, picture_of, shown, summary_of, tile_of
 from shares.models import Share, ShareItem
 from shares.positions import SelectionError, decode_positions, encode_positions
 
@@ -29,9 +29,9 @@ def page(request: SiteRequest, share: Share) -> HttpResponseBase:
     items = share.items.shown().in_order().filter(position__gt=after)
     found = list(items[: PAGE_ITEMS + 1])
     context = {
-        "share": share,
+        "cover": cover_of(share),
         "summary": None if request.htmx else summary_of(share),
-        "tiles": [tile_of(item, share) for item in found[:PAGE_ITEMS]],
+        "tiles": [_tile(item, share) for item in found[:PAGE_ITEMS]],
         "next": found[PAGE_ITEMS - 1].position if len(found) > PAGE_ITEMS else None,
     }
     return TemplateResponse(
@@ -47,26 +47,23 @@ def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
     items = (
         share.items.shown().in_order().filter(position__in=[number for number in wanted if number])
     )
-    found = [tile_of(item, share) for item in items]
+    found = [_tile(item, share) for item in items]
     context = {"tiles": [tile for tile in found if not tile.is_waiting]}
     return TemplateResponse(request, "library/_tiles.html", context)
 
 
 @gated_page
 @require_safe
-def item(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
+def item_page(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
     """Show one item: the large picture or the playing video, and its own download."""
-    shown = _item(share, position)
-    asset, tile = asset_of(shown), tile_of(shown, share)
-    neighbours = share.items.shown()
+    item = shown(_item(share, position), share)
+    positions = share.items.shown().values_list("position", flat=True)
     context = {
-        "share": share,
-        "item": shown,
-        "asset": asset,
-        "tile": tile,
-        "length": tile.note,
-        "previous": neighbours.filter(position__lt=position).order_by("-position").first(),
-        "next": neighbours.filter(position__gt=position).order_by("position").first(),
+        "cover": cover_of(share),
+        "item": item,
+        "tile": tile_of(item, share.token),
+        "previous": positions.filter(position__lt=position).order_by("-position").first(),
+        "next": positions.filter(position__gt=position).order_by("position").first(),
     }
     return TemplateResponse(request, "shares/item.html", context)
 
@@ -75,17 +72,19 @@ def item(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
 @require_safe
 def rendition(request: SiteRequest, share: Share, position: int, kind: str) -> HttpResponseBase:
     """Send a picture made from an item."""
-    shown = _item(share, position)
-    picture = picture_of(shown, share, kind)
-    return send(request, blob_body(picture)) if picture else no_picture(asset_of(shown))
+    item = _item(share, position)
+    if picture := picture_of(item, share, kind):
+        return send(request, blob_body(picture))
+    return no_picture(is_waiting=shown(item, share).is_waiting)
 
 
 @gated_file
 @require_safe
 def file(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
     """Send an item's file."""
-    shown = _item(share, position)
-    return send(request, blob_body(file_of(shown, share), download_name=name_of(shown, share)))
+    item = _item(share, position)
+    name = shown(item, share).name
+    return send(request, blob_body(file_of(item, share), download_name=name))
 
 
 @csrf_exempt  # a POST changes nothing: it only turns ticked boxes into an address
@@ -125,6 +124,10 @@ def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
     if len(ticked) > 1:
         address += f"?items={encode_positions(ticked)}"
     return HttpResponse(status=303, headers={"Location": address})
+
+
+def _tile(item: ShareItem, share: Share) -> Tile:
+    return tile_of(shown(item, share), share.token)
 
 
 def _item(share: Share, position: int) -> ShareItem:

@@ -29,7 +29,7 @@ def shape(width_px: int, height_px: int, placeholder: str = "") -> SafeString:
 @register.simple_tag
 def room(tiles: Sequence[Tile]) -> SafeString:
     """Return a style attribute with the room that pictures take in one row."""
-    total = sum(shown_ratio(tile.asset.width_px, tile.asset.height_px) for tile in tiles)
+    total = sum(shown_ratio(tile.width_px, tile.height_px) for tile in tiles)
     return format_html('style="--total:{};--count:{}"', f"{total:.4f}", len(tiles))
 
 

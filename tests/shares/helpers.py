@@ -1,7 +1,7 @@
 """Rows by the hundred, and a guard against writes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -66,3 +66,15 @@ def nothing_is_written() -> Iterator[None]:
 
     with connection.execute_wrapper(refuse):
         yield
+
+
+def steps_of(act: Callable[[], object]) -> int:
+    """Return how many steps of its virtual machine SQLite takes for an act."""
+    steps = count()
+    connection.ensure_connection()
+    connection.connection.set_progress_handler(lambda: next(steps) < 0, 1)
+    try:
+        act()
+    finally:
+        connection.connection.set_progress_handler(None, 1)
+    return next(steps)

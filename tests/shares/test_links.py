@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from library.models import Asset
 from shares.models import Share
+from shares.my_links import links_page
 from shares.publishing import stop_share
 from tests.conftest import signed_in
-from tests.shares.helpers import many_assets, nothing_is_written
+from tests.shares.helpers import many_assets, nothing_is_written, steps_of
 
 HTMX = {"HX-Request": "true"}
 JSON = {"Accept": "application/json"}
@@ -340,3 +341,18 @@ def test_my_pages_stay_out_of_every_cache(name, make_share, as_alice):
     url = reverse(f"shares:{name}", args=[share.uuid] if name in OF_ONE else [])
 
     assert as_alice.get(url)["Cache-Control"] == "private, no-store"
+
+
+def test_a_page_of_the_list_reads_nothing_of_what_is_in_the_links_of_other_pages(
+    make_share, make_user
+):
+    steps = []
+    for size in (1, 300):
+        owner = make_user()
+        for number in range(30):
+            share = make_share(many_assets(owner, size if number < 6 else 1))
+        page = links_page(owner, "1", now=share.created_at)
+        assert (len(page.links), page.next_number) == (24, 2)
+        steps.append(steps_of(lambda owner=owner: links_page(owner, "1", now=timezone.now())))
+
+    assert steps[1] < 1.2 * steps[0]

@@ -1,0 +1,87 @@
+"""Links that I made, as values for my own pages: what is in each, and how it stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.core.paginator import Paginator
+
+from library.models import User
+from library.tiles import Tile, tile_of
+from shares.models import Share, ShareItem
+from shares.wording import automatic_title
+
+PAGE_LINKS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class MyLink:
+    """A link as its sender sees it."""
+
+    uuid: UUID
+    page_url: str
+    public_url: str
+    title: str
+    is_open: bool
+    created_at: datetime
+    expires_at: datetime
+    stopped_at: datetime | None
+    strip: Sequence[Tile]  # its first few pictures
+
+
+@dataclass(frozen=True, slots=True)
+class LinksPage:
+    """One page of somebody's links; `next_number` is None on the last."""
+
+    links: Sequence[MyLink]
+    next_number: int | None
+
+
+def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -> MyLink:
+    """Say of a share what its sender may know, the whole link included."""
+    return MyLink(
+        uuid=share.uuid,
+        page_url=share.get_absolute_url(),
+        public_url=share.public_url,
+        title=title,
+        is_open=share.is_open_at(now),
+        created_at=share.created_at,
+        expires_at=share.expires_at,
+        stopped_at=share.stopped_at,
+        strip=strip,
+    )
+
+
+def links_page(owner: User, number: str | None, *, now: datetime) -> LinksPage:
+    """Return a page of somebody's links, newest first.
+
+    The page is cut first: what is in the links of other pages is not read. A number that is none
+    means the first page, one too high the last.
+    """
+    page = Paginator(owner.shares.newest_first().with_first_items(), PAGE_LINKS).get_page(number)
+    shares = list(page)
+    titles = _titles(shares)
+    strips = _strips(shares)
+    return LinksPage(
+        links=[
+            my_link(share, title=titles[share.pk], strip=strips[share.pk], now=now)
+            for share in shares
+        ],
+        next_number=page.next_page_number() if page.has_next() else None,
+    )
+
+
+def _titles(shares: list[Share]) -> dict[int, str]:
+    counts = ShareItem.objects.filter(share__in=shares).shown().counted_by_share()
+    found = {share: automatic_title(photos, videos) for share, photos, videos in counts}
+    return {share.pk: found.get(share.pk, automatic_title(0, 0)) for share in shares}
+
+
+def _strips(shares: list[Share]) -> dict[int, list[Tile]]:
+    wanted = [pk for share in shares for pk in share.first_items]
+    strips: dict[int, list[Tile]] = {share.pk: [] for share in shares}
+    for item in ShareItem.objects.filter(pk__in=wanted).in_order():
+        if item.asset:
+            strips[item.share_id].append(tile_of(item.asset))
+    return strips
