@@ -216,6 +216,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 << 20
 # Work in the background
 
 QUEUE_DIR = DATA_DIR / "queue"
+WORKER_PROCESSES = len(os.sched_getaffinity(0))
 CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = connections.broker(
     env.text("REDIS_URL"), queue=QUEUE_DIR
 )

@@ -7,13 +7,12 @@ from pathlib import PurePosixPath
 
 from django.db import IntegrityError, transaction
 
+from library import bells, work
 from library.decoding import limits, sandbox
-from library.models import Asset, Blob, User
-from library.preparing import facts_of_asset
+from library.facts import asset_fields
+from library.models import Asset, Blob, Stills, User
 from library.processing.values import Facts
 from library.storage import BlobGoneError, Part, hold, keep
-from library.tasks import ring_prepare
-from library.work import ring_after_commit
 
 NAME_MAX_CHARACTERS = 255
 UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -57,16 +56,25 @@ def clean_name(name: str) -> str:
 def _add_asset(owner: User, blob: Blob, facts: Facts, *, name: str, now: datetime) -> Accepted:
     with transaction.atomic():
         hold({blob.pk}, now=now)
+        if _want_stills(owner, blob, now=now):
+            bells.ring_after_commit(Stills)
         try:
             with transaction.atomic():
                 asset = owner.assets.create(
-                    blob=blob,
-                    name=name,
-                    added_at=now,
-                    due_at=now,
-                    **facts_of_asset(facts, added_at=now),
+                    blob=blob, name=name, added_at=now, **asset_fields(facts, undated=now)
                 )
         except IntegrityError:
             return Accepted(owner.assets.get(blob=blob), is_new=False)
-        ring_after_commit(ring_prepare)
     return Accepted(asset, is_new=True)
+
+
+def _want_stills(owner: User, blob: Blob, *, now: datetime) -> bool:
+    """Make a blob's pictures due, once for all its owners; True when there is something to do.
+
+    What had failed is tried again: its file may have been lost, and is here now.
+    """
+    stills, is_new = Stills.objects.get_or_create(
+        source=blob,
+        defaults={"owner": owner, "due_at": now, "turn": work.next_turn(Stills, owner.pk)},
+    )
+    return is_new or bool(work.retry(Stills.objects.filter(pk=stills.pk), now=now))

@@ -74,6 +74,10 @@ class BlobKey(models.ForeignKey["Blob", "Blob"]):
         return name, path, list(args), {**kwargs, "role": self.role}
 
 
+class OneToOneBlobKey(BlobKey, models.OneToOneField["Blob", "Blob"]):
+    """A reference that no other row of its model has."""
+
+
 class Blob(models.Model):
     """Bytes that never change; every stored file is one. Its key never holds a user's text."""
 
@@ -130,12 +134,51 @@ class Rendition(models.Model):
         return f"{self.kind} of blob {self.source_id}"
 
 
+class Stills(Work):
+    """The pictures of a blob, and the facts in its file: made once, whoever owns it.
+
+    The work is `thumbnail` with `preview` or `poster`; they are Rendition rows.
+    """
+
+    WORK_VERSION: ClassVar[int] = 1
+
+    source = OneToOneBlobKey(role="source", related_name="stills")
+    placeholder = models.CharField(max_length=7, default="")  # average colour, #rrggbb
+    prepared_at = models.DateTimeField(null=True)
+
+    class Meta(Work.Meta):
+        abstract = False
+        verbose_name_plural = "stills"
+
+    def __str__(self) -> str:
+        return f"stills of blob {self.source_id}"
+
+    @property
+    def is_prepared(self) -> bool:
+        """Tell whether there is a picture to show; newer work may be running all the same."""
+        return self.prepared_at is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether preparing was given up and nothing can be shown."""
+        return self.prepared_at is None and self.state == WorkState.FAILED
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a picture may still come."""
+        return not (self.is_prepared or self.has_failed)
+
+
 class AssetQuerySet(models.QuerySet["Asset"]):
     """Chainable questions about assets; start from `user.assets`."""
 
     def in_library(self) -> Self:
         """Leave out what lies in Recently Deleted."""
         return self.filter(removed_at=None)
+
+    def with_stills(self) -> Self:
+        """Have the blob and the state of its pictures at hand."""
+        return self.select_related("blob__stills")
 
     def newest_first(self) -> Self:
         """Order by the moment of capture, as the grid shows them."""
@@ -146,10 +189,8 @@ class AssetQuerySet(models.QuerySet["Asset"]):
         return self.filter(Q(taken_at__lt=taken_at) | Q(taken_at=taken_at, id__lt=pk))
 
 
-class Asset(Work):
-    """One photo or video in somebody's library. The work is its renditions and facts."""
-
-    WORK_VERSION: ClassVar[int] = 1
+class Asset(models.Model):
+    """One photo or video in somebody's library. Its pictures are those of its blob (`Stills`)."""
 
     class Kind(models.TextChoices):
         """What it is to a person."""
@@ -177,26 +218,22 @@ class Asset(Work):
     duration_ms = models.PositiveBigIntegerField(null=True)
     camera_make = models.CharField(max_length=120, default="")
     camera_model = models.CharField(max_length=120, default="")
-    placeholder = models.CharField(max_length=7, default="")  # average colour, #rrggbb
     # The camera's wall clock, stored as if it were UTC and never converted.
     taken_at = models.DateTimeField()
     taken_offset_minutes = models.SmallIntegerField(null=True)
     taken_from = models.CharField(max_length=10, choices=TakenFrom.choices)
     added_at = models.DateTimeField()
-    prepared_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Self]] = AssetQuerySet.as_manager()
 
-    class Meta(Work.Meta):
-        abstract = False
+    class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["owner", "blob"], name="%(app_label)s_%(class)s_once_per_owner"
             )
         ]
         indexes: ClassVar = [
-            *Work.Meta.indexes,
             # the library's grid and its keyset pages
             models.Index(
                 fields=["owner", "removed_at", "-taken_at", "-id"],
@@ -217,14 +254,9 @@ class Asset(Work):
         return self.kind == self.Kind.VIDEO
 
     @property
-    def is_prepared(self) -> bool:
-        """Tell whether there is a picture to show; newer work may be running all the same."""
-        return self.prepared_at is not None
-
-    @property
-    def has_failed(self) -> bool:
-        """Tell whether preparing was given up and nothing can be shown."""
-        return self.prepared_at is None and self.state == WorkState.FAILED
+    def stills(self) -> Stills:
+        """Return the work on its pictures; `with_stills` has it at hand."""
+        return self.blob.stills
 
     @property
     def camera(self) -> str:

@@ -1,40 +1,45 @@
 """Doorbells: each wakes a worker, which asks the database what is due. They carry no ids."""
 
-import logging
 from datetime import timedelta
-from typing import Any
+from mmap import mmap
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from library import storage, work
-from library.models import Asset
-from library.preparing import prepare_asset
+from library import bells, storage, sweeping, work
+from library.models import Stills
 from library.processing.errors import MediaError
+from library.stills import make_stills
 
 PARTS_LIVE_FOR = timedelta(hours=24)
 
-logger = logging.getLogger(__name__)
+_ending = mmap(-1, 1)  # one byte that a worker shares with the processes it forks
 
 
 @shared_task
-def prepare_task() -> None:
-    """Prepare the most urgent asset; does nothing when none is due."""
-    work.run_one(Asset, prepare_asset, expected=MediaError, ring=ring_prepare)
+def stills_task() -> None:
+    """Make stills until none are due; does nothing when none are."""
+    work.run(
+        Stills,
+        make_stills,
+        expected=MediaError,
+        clock=timezone.now,
+        is_wanted=lambda: not _ending[0],
+    )
 
 
 @shared_task
 def sweep_task() -> None:
     """Ring for work that its bells missed; a second run rings again, harmlessly."""
-    work.sweep(now=timezone.now())
+    sweeping.sweep(now=timezone.now(), workers=settings.WORKER_PROCESSES)
 
 
 @shared_task
 def catch_up_task() -> None:
     """Ring for all that is due: the bells from before a worker's start may be gone."""
-    work.sweep(now=timezone.now(), overdue=timedelta(0))
+    sweeping.sweep(now=timezone.now(), workers=settings.WORKER_PROCESSES, overdue=timedelta(0))
 
 
 @shared_task
@@ -43,23 +48,13 @@ def tidy_task() -> None:
     storage.tidy_incoming(before=timezone.now() - PARTS_LIVE_FOR)
 
 
-def ring(task: Any) -> None:
-    """Send a doorbell once; when the broker is down, the sweep rings later."""
-    try:
-        task.apply_async(retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("the broker is away, so the sweep will ring later: %s", error)
-
-
-def ring_prepare() -> None:
-    """Wake a worker for assets."""
-    ring(prepare_task)
-
-
 @worker_ready.connect
 def catch_up_at_start(**_signal: object) -> None:
     """Look for what was left behind while no worker ran."""
-    ring(catch_up_task)
+    bells.send(catch_up_task.name)
 
 
-work.kinds.append(work.Kind(Asset, ring_prepare))
+@worker_shutting_down.connect
+def end_after_this_row(**_signal: object) -> None:
+    """Tell the tasks that run that the row in hand is their last: others wait for the next start."""
+    _ending[0] = 1

@@ -64,16 +64,16 @@ def tile_of(asset: Asset) -> Tile:
         id=f"asset-{asset.uuid}",
         url=asset.get_absolute_url(),
         picture_url=reverse("library:rendition", args=[asset.uuid, "thumbnail"])
-        if asset.is_prepared
+        if asset.stills.is_prepared
         else "",
         label=label_of(asset.taken_at, is_video=asset.is_video),
         field="asset",
         value=str(asset.uuid),
         is_video=asset.is_video,
-        is_waiting=not (asset.is_prepared or asset.has_failed),
+        is_waiting=asset.stills.is_waiting,
         width_px=asset.width_px,
         height_px=asset.height_px,
-        placeholder=asset.placeholder,
+        placeholder=asset.stills.placeholder,
         duration_ms=asset.duration_ms,
         size_bytes=asset.blob.size_bytes,
     )

@@ -10,13 +10,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from library import work
+from library import bells, work
 from library.http import MemberRequest, SiteRequest, private_page, short_text
-from library.models import Asset, AssetQuerySet, Rendition
-from library.tasks import ring_prepare
+from library.models import Asset, AssetQuerySet, Rendition, Stills
 from library.tiles import days_of, no_picture, tile_of
 from library.transfers import blob_body, send
-from library.work import ring_after_commit
 
 PAGE_ASSETS = 120
 MAX_TILES_ASKED = 200
@@ -81,7 +79,7 @@ def rendition(request: MemberRequest, uuid: UUID, kind: str) -> HttpResponseBase
     return (
         send(request, blob_body(picture.blob))
         if picture
-        else no_picture(is_waiting=tile_of(asset).is_waiting)
+        else no_picture(is_waiting=asset.stills.is_waiting)
     )
 
 
@@ -96,8 +94,8 @@ def original(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 def retry(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Prepare a failed item anew."""
     asset = get_object_or_404(_library(request), uuid=uuid)
-    work.retry(request.user.assets.filter(pk=asset.pk), now=timezone.now())
-    ring_after_commit(ring_prepare)
+    work.retry(Stills.objects.filter(source=asset.blob), now=timezone.now())
+    bells.ring_after_commit(Stills)
     return redirect(asset)
 
 
@@ -109,7 +107,7 @@ def robots(_request: SiteRequest) -> HttpResponseBase:
 
 
 def _library(request: MemberRequest) -> AssetQuerySet:
-    return request.user.assets.in_library().select_related("blob")
+    return request.user.assets.in_library().with_stills()
 
 
 def _asset_or_none(request: MemberRequest, text: str) -> Asset | None:

@@ -6,6 +6,7 @@ the same page for all three, with nothing of the content. Nothing about access i
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -28,8 +29,8 @@ class EndedError(Exception):
     """The link was open once and is not any more."""
 
 
-def open_share(token: str) -> Share:
-    """Return the open share of a token, with its sender, in one query.
+def open_share(token: str, *, now: datetime) -> Share:
+    """Return the share of a token that is open now, with its sender, in one query.
 
     Raises:
         Http404: no link ever had this token.
@@ -41,7 +42,7 @@ def open_share(token: str) -> Share:
     )
     if share is None:
         raise Http404("no such link")
-    if not share.is_open_at(timezone.now()):
+    if not share.is_open_at(now):
         raise EndedError
     return share
 
@@ -62,7 +63,7 @@ def _gated(
     @wraps(view)
     def gate(request: SiteRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            response = view(request, open_share(token), *args, **kwargs)
+            response = view(request, open_share(token, now=timezone.now()), *args, **kwargs)
         except EndedError:
             response = ended(request)
         except Http404:

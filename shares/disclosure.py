@@ -17,6 +17,7 @@ from library.models import Asset, Blob, Rendition
 from library.processing.suffixes import with_true_suffix
 from library.processing.zips import unique_member_names
 from library.tiles import Tile, label_of
+from library.work import WorkState
 from shares.models import Share, ShareItem
 from shares.wording import automatic_title, spoken_counts
 
@@ -51,10 +52,12 @@ class Summary:
         return self.settled == self.items
 
 
+PREPARED = Q(source__stills__prepared_at__isnull=False)
+FAILED = Q(source__stills__state=WorkState.FAILED)
 SUMMARY = {
     "photos": Count("pk", filter=Q(asset__kind=Asset.Kind.PHOTO)),
     "videos": Count("pk", filter=Q(asset__kind=Asset.Kind.VIDEO)),
-    "settled": Count("pk", filter=Q(asset__prepared_at__isnull=False) | Q(asset__state="failed")),
+    "settled": Count("pk", filter=PREPARED | FAILED),
     "size_bytes": Sum("source__size_bytes", default=0),
 }
 
@@ -93,7 +96,7 @@ class Shown:
     position: int
     is_video: bool
     is_prepared: bool
-    has_failed: bool
+    is_waiting: bool  # a picture may still come
     name: str  # of the file that a recipient gets, safe on any system
     label: str  # "Photo, 4 May 2025, 14:03"
     taken: str  # "Sunday 4 May 2025, 14:03"
@@ -103,29 +106,25 @@ class Shown:
     placeholder: str
     size_bytes: int
 
-    @property
-    def is_waiting(self) -> bool:
-        """Tell whether a picture may still come."""
-        return not (self.is_prepared or self.has_failed)
-
 
 def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level decides, once there are several
     """Return what this share lets out of an item."""
     asset = item.asset
     if asset is None:
         raise LookupError("an item without its asset is not shown")
+    stills = item.source.stills
     return Shown(
         position=item.position,
         is_video=asset.is_video,
-        is_prepared=asset.is_prepared,
-        has_failed=asset.has_failed,
+        is_prepared=stills.is_prepared,
+        is_waiting=stills.is_waiting,
         name=unique_member_names([with_true_suffix(asset.name, item.source.content_type)])[0],
         label=label_of(asset.taken_at, is_video=asset.is_video),
         taken=format_date(asset.taken_at, "l j F Y, H:i"),
         width_px=asset.width_px,
         height_px=asset.height_px,
         duration_ms=asset.duration_ms,
-        placeholder=asset.placeholder,
+        placeholder=stills.placeholder,
         size_bytes=item.source.size_bytes,
     )
 

@@ -125,7 +125,7 @@ def _strip(assets: list[Asset]) -> list[Tile]:
 
 def _live(request: MemberRequest, share: Share) -> dict[str, object]:
     summary = summary_of(share)
-    assets = request.user.assets.filter(share_items__share=share).select_related("blob")
+    assets = request.user.assets.filter(share_items__share=share).with_stills()
     strip = _strip(list(assets.order_by("taken_at", "id")[:STRIP_TILES]))
     link = my_link(share, title=summary.title, strip=strip, now=timezone.now())
     return {"link": link, "summary": summary}

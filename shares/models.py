@@ -119,7 +119,7 @@ class ShareItemQuerySet(models.QuerySet["ShareItem"]):
 
     def in_order(self) -> Self:
         """Order by position, with all that a tile or a download needs."""
-        return self.select_related("asset__blob", "source").order_by("position")
+        return self.select_related("asset", "source__stills").order_by("position")
 
     def counted_by_share(self) -> models.QuerySet["ShareItem", tuple[int, int, int]]:
         """Return (share, photos, videos) of each share that has any of these items."""

@@ -81,7 +81,8 @@ def _titles(shares: list[Share]) -> dict[int, str]:
 def _strips(shares: list[Share]) -> dict[int, list[Tile]]:
     wanted = [pk for share in shares for pk in share.first_items]
     strips: dict[int, list[Tile]] = {share.pk: [] for share in shares}
-    for item in ShareItem.objects.filter(pk__in=wanted).in_order():
+    items = ShareItem.objects.filter(pk__in=wanted).select_related("asset__blob__stills")
+    for item in items.order_by("position"):
         if item.asset:
             strips[item.share_id].append(tile_of(item.asset))
     return strips

@@ -28,7 +28,7 @@ def selected_assets(owner: User, uuids: Iterable[UUID], *, max_items: int) -> li
         raise SelectionRefusedError(
             f"A link takes {max_items:,} items at most; {len(wanted):,} are selected."
         )
-    found = owner.assets.in_library().filter(uuid__in=wanted).select_related("blob")
+    found = owner.assets.in_library().filter(uuid__in=wanted).with_stills()
     assets = list(found.order_by("taken_at", "id"))
     if len(assets) != len(wanted):
         raise SelectionRefusedError(

@@ -16,9 +16,9 @@ from PIL import Image
 
 from library.decoding import sandbox
 from library.ingest import accept_upload
-from library.models import Asset, User
-from library.preparing import prepare_asset
+from library.models import Asset, Stills, User
 from library.processing import sandbox as sandbox_module
+from library.stills import make_stills
 from library.storage import Part
 from library.work import claim
 from shares.models import Share
@@ -150,9 +150,9 @@ def make_asset(db, alice) -> Callable[..., Asset]:
     ) -> Asset:
         part = part_of(data or picture(taken=taken))
         asset = accept_upload(owner or alice, part, name=name, now=timezone.now()).asset
-        if prepared and asset.prepared_at is None:
-            Asset.objects.exclude(pk=asset.pk).filter(state="due").update(state="failed")
-            prepare_asset(claim(Asset, now=timezone.now()))
+        if prepared and not asset.stills.is_prepared:
+            Stills.objects.exclude(source=asset.blob).filter(state="due").update(state="failed")
+            make_stills(claim(Stills, now=timezone.now()), timezone.now())
             asset.refresh_from_db()
         return asset
 

@@ -18,7 +18,7 @@ EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=
 """
 COUNT_PREPARED = """
 from library.models import Asset
-print(Asset.objects.filter(owner__email={email!r}).exclude(prepared_at=None).count())
+print(Asset.objects.filter(owner__email={email!r}).exclude(blob__stills__prepared_at=None).count())
 """
 
 

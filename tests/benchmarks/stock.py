@@ -22,7 +22,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from library.ingest import accept_upload
-from library.models import Asset, Blob, User
+from library.models import Asset, Blob, Stills, User
 from library.storage import Part
 from library.work import claim
 from shares.models import Share
@@ -145,7 +145,7 @@ def _post(site: Site, session: str, name: str, body: object, size: int) -> dict[
 
 def wait_until_prepared() -> None:
     """Wait until the workers have nothing to do, so that nothing is measured beside them."""
-    while Asset.objects.exclude(state__in=["done", "failed"]).exists():
+    while Stills.objects.exclude(state__in=["done", "failed"]).exists():
         time.sleep(0.2)
 
 
@@ -154,11 +154,11 @@ def seconds_of_a_claim(owner: User, *counts: int) -> list[float]:
     found = []
     with transaction.atomic():
         for count in counts:
-            _make_due(owner, count - Asset.objects.filter(state="due").count())
+            _make_due(owner, count - Stills.objects.filter(state="due").count())
             seconds = []
             for _ in range(9):
                 started = time.perf_counter()
-                claim(Asset, now=timezone.now())
+                claim(Stills, now=timezone.now())
                 seconds.append(time.perf_counter() - started)
             found.append(statistics.median(seconds))
         transaction.set_rollback(True)
@@ -172,14 +172,14 @@ def _make_due(owner: User, count: int) -> None:
         Blob(key=(key := uuid4().hex), sha256=key, created_at=now, touched_at=now, **blob)
         for _ in range(count)
     )
-    asset = {"name": "IMG.jpg", "kind": "photo", "width_px": 4, "height_px": 3}
-    times = {"taken_at": now, "taken_from": "upload", "added_at": now, "due_at": now}
-    Asset.objects.bulk_create(Asset(owner=owner, blob=blob, **asset, **times) for blob in blobs)
+    Stills.objects.bulk_create(
+        Stills(owner=owner, source=blob, due_at=now, turn=turn) for turn, blob in enumerate(blobs)
+    )
 
 
 def wait_for_thumbnail(asset: Asset) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not Asset.objects.filter(pk=asset.pk, prepared_at__isnull=False).exists():
+    while not Stills.objects.filter(source=asset.blob, prepared_at__isnull=False).exists():
         assert time.monotonic() < deadline, "no worker prepared it"
         time.sleep(0.01)
 

@@ -13,7 +13,7 @@ MANY = 300
 MAKE_MANY = f"""
 from datetime import timedelta
 from django.utils import timezone
-from library.models import Asset, Blob, User
+from library.models import Asset, Blob, Stills, User
 owner, now = User.objects.get(email={{email!r}}), timezone.now()
 numbers = range({MANY})
 blobs = Blob.objects.bulk_create(
@@ -21,8 +21,10 @@ blobs = Blob.objects.bulk_create(
          created_at=now, touched_at=now) for n in numbers)
 Asset.objects.bulk_create(
     Asset(owner=owner, blob=blob, name=f"{{{{n}}}}.jpg", kind="photo", width_px=3, height_px=2,
-          taken_at=now - timedelta(days=400, hours=n), taken_from="exif", added_at=now, due_at=now,
-          state="failed", version=99) for n, blob in zip(numbers, blobs))
+          taken_at=now - timedelta(days=400, hours=n), taken_from="exif", added_at=now)
+    for n, blob in zip(numbers, blobs))
+Stills.objects.bulk_create(
+    Stills(owner=owner, source=blob, due_at=now, state="failed", version=99) for blob in blobs)
 """
 
 

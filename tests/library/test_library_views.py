@@ -13,11 +13,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from library import views
-from library.models import Asset, Rendition, User
-from library.preparing import prepare_asset
-from library.processing.errors import MediaError
-from library.work import run_one
-from tests.library.test_work import make_rows
+from library.models import Asset, Rendition, Stills, User
+from library.stills import make_stills
+from tests.rows import make_assets, work_one
 
 pytestmark = pytest.mark.django_db
 
@@ -90,7 +88,7 @@ def pages(client, **headers: str) -> Iterator[bytes]:
 
 
 def make_day(owner: User, count: int, taken_at: datetime, **fields: object) -> list[Asset]:
-    return make_rows([owner], count, taken_at=taken_at, **fields)
+    return make_assets([owner], count, taken_at=taken_at, **fields)
 
 
 @contextmanager
@@ -153,7 +151,7 @@ def test_a_member_does_not_get_into_the_admin(as_alice, carol, path):
 @pytest.mark.parametrize("method", ["get", "head", "post"])
 def test_another_members_item_does_not_exist(as_bob, make_asset, method):
     asset = make_asset()
-    Asset.objects.update(state="failed")
+    Stills.objects.update(state="failed")
 
     for path in addresses_of(asset):
         response = getattr(as_bob, method)(path)
@@ -162,7 +160,7 @@ def test_another_members_item_does_not_exist(as_bob, make_asset, method):
         expected = 404 if retrying == (method == "post") else 405
         assert response.status_code == expected, path
     asset.refresh_from_db()
-    assert asset.state == "failed"
+    assert asset.stills.state == "failed"
 
 
 def test_another_members_item_looks_like_one_that_never_was(as_bob, make_asset):
@@ -483,16 +481,16 @@ def test_a_failed_item_says_why_and_can_be_tried_again(as_alice, alice):
     assert (response.status_code, response["Location"]) == (302, asset.get_absolute_url())
     asset.refresh_from_db()
     other.refresh_from_db()
-    assert (asset.state, asset.attempts, asset.failure) == ("due", 0, "")
-    assert other.state == "failed"
+    assert (asset.stills.state, asset.stills.attempts, asset.stills.failure) == ("due", 0, "")
+    assert other.stills.state == "failed"
     assert "Retry" not in as_alice.get(asset.get_absolute_url()).content.decode()
 
 
 def test_the_same_assurance_is_given_once(as_alice, alice):
     (asset,) = make_day(alice, 1, NOON)
     for _ in range(3):  # there is no file behind it, which nobody expects
-        Asset.objects.update(due_at=NOON)
-        run_one(Asset, prepare_asset, expected=MediaError, ring=lambda: None)
+        Stills.objects.update(due_at=NOON)
+        assert work_one(make_stills)
 
     page = as_alice.get(asset.get_absolute_url()).content
 
@@ -502,7 +500,7 @@ def test_the_same_assurance_is_given_once(as_alice, alice):
 
 def test_the_original_of_a_failed_item_can_be_had(as_alice, make_asset):
     asset = make_asset(prepared=False)
-    Asset.objects.update(state="failed")
+    Stills.objects.update(state="failed")
 
     assert as_alice.get(f"/library/{asset.uuid}/file").status_code == 200
 
@@ -513,7 +511,7 @@ def test_trying_again_changes_nothing_for_an_item_that_did_not_fail(as_alice, ma
     assert as_alice.post(f"/library/{asset.uuid}/retry/").status_code == 302
 
     asset.refresh_from_db()
-    assert asset.state == "done"
+    assert asset.stills.state == "done"
     assert as_alice.get(f"/library/{asset.uuid}/retry/").status_code == 405
 
 

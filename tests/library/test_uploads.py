@@ -113,7 +113,7 @@ def test_a_picture_is_known_by_its_content_whatever_it_is_called(as_alice, alice
     assert results(response) == [("notes.txt", "added", "Added to your library.")]
     assert response.json()["files"][0]["url"] == asset.get_absolute_url()
     assert (asset.blob.content_type, asset.kind) == (f"image/{kind.lower()}", "photo")
-    assert (asset.width_px, asset.height_px, asset.state) == (64, 48, "due")
+    assert (asset.width_px, asset.height_px, asset.stills.state) == (64, 48, "due")
     assert b"".join(store.read(asset.blob.key, 0, asset.blob.size_bytes)) == data
 
 
@@ -193,7 +193,7 @@ def test_nobody_learns_that_another_member_has_the_same_file(as_alice, as_bob, b
     response = upload(as_bob, file("a.jpg", data))
 
     assert results(response) == [("a.jpg", "added", "Added to your library.")]
-    assert bob.assets.get().state == "due"
+    assert bob.assets.get().stills.state == "due"
     assert (Blob.objects.count(), Asset.objects.count()) == (1, 2)
 
 

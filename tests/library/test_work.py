@@ -1,30 +1,36 @@
 """Work rows: claimed once, kept by a lease, never lost, fair, and quick to find among many."""
 
 import os
-import re
 import socket
 import subprocess
 import sys
 import threading
-from datetime import timedelta
-from itertools import count
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from celery import current_app
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from library import work
-from library.models import Asset, Blob, User
+from library import bells, work
+from library.models import Blob, Stills, User
 from library.processing.errors import DamagedMediaError
-from library.tasks import catch_up_task, prepare_task
-from library.work import Kind, claim, fail, finish, renew, retry, run_one, sweep
+from library.sweeping import _lapsed, _outdated, sweep
+from library.tasks import catch_up_task, stills_task
+from library.work import claim, fail, finish, next_turn, renew, retry, run
 from tests.conftest import picture
 from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.rows import make_stills, work_one
+from tests.shares.helpers import steps_of
 
 pytestmark = pytest.mark.django_db
+
+BELL = "library.tasks.stills_task"
+WORKERS = 2
 
 CLAIM_ALL = """
 import sys, time
@@ -35,14 +41,14 @@ settings.DATABASES["default"]["NAME"] = sys.argv[1]
 django.setup()
 from django.db import connection
 from django.utils import timezone
-from library.models import Asset
+from library.models import Stills
 from library.work import claim
 
 connection.ensure_connection()
 Path(sys.argv[2], f"ready-{sys.argv[3]}").touch()
 while not Path(sys.argv[2], "go").exists():
     time.sleep(0.001)
-while row := claim(Asset, now=timezone.now()):
+while row := claim(Stills, now=timezone.now()):
     print(row.pk)
 """
 UPLOAD = """
@@ -94,46 +100,14 @@ class NoBroker:
             each.close()
 
 
-def make_rows(owners: list[User], count: int, **fields: object) -> list[Asset]:
-    """Make rows of work without files, given to the owners in turn."""
-    now = timezone.now()
-    blobs = Blob.objects.bulk_create(
-        Blob(
-            key=(sha := uuid4().hex),
-            sha256=sha,
-            crc32=0,
-            size_bytes=1,
-            content_type="image/jpeg",
-            created_at=now,
-            touched_at=now,
-        )
-        for _ in range(count)
-    )
-    shared = {
-        "kind": "photo",
-        "width_px": 4,
-        "height_px": 3,
-        "taken_at": now,
-        "taken_from": "upload",
-        "added_at": now,
-        "due_at": now - timedelta(seconds=1),
-    }
-    return Asset.objects.bulk_create(
-        Asset(owner=owners[n % len(owners)], blob=blob, name=f"{n}.jpg", **(shared | fields))
-        for n, blob in enumerate(blobs)
-    )
-
-
-def multiply(rows: list[Asset], times: int) -> None:
+def multiply(rows: list[Stills], times: int) -> None:
     """Copy rows and their blobs in the database itself: objects would take seconds."""
     numbers = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s) INSERT INTO"
     )
-    ids = ", ".join(str(row.blob_id) for row in rows)
-    blob, asset = ([field.column for field in model._meta.fields[1:]] for model in (Blob, Asset))
-    uuid = "gen_random_uuid()" if connection.vendor == "postgresql" else "hex(randomblob(16))"
+    ids = ", ".join(str(row.source_id) for row in rows)
+    blob, stills = ([field.column for field in model._meta.fields[1:]] for model in (Blob, Stills))
     key = {"key": "b.key || '.' || i", "sha256": "b.sha256 || i"}
-    copied = {"uuid": uuid, "blob_id": "c.id"}
     with connection.cursor() as cursor:
         cursor.execute(
             f"{numbers} library_blob ({', '.join(blob)})"  # noqa: S608 - our own names and numbers
@@ -142,41 +116,33 @@ def multiply(rows: list[Asset], times: int) -> None:
             [times],
         )
         cursor.execute(
-            f"INSERT INTO library_asset ({', '.join(asset)})"  # noqa: S608
-            f" SELECT {', '.join(copied.get(name, 'a.' + name) for name in asset)}"
-            " FROM library_asset a JOIN library_blob b ON b.id = a.blob_id"
+            f"INSERT INTO library_stills ({', '.join(stills)})"  # noqa: S608
+            f" SELECT {', '.join('c.id' if name == 'source_id' else 's.' + name for name in stills)}"
+            " FROM library_stills s JOIN library_blob b ON b.id = s.source_id"
             " JOIN library_blob c ON c.key LIKE b.key || '.%%'",
         )
 
 
 def steps_of_a_claim() -> int:
-    """Claim one row; return how many steps of its virtual machine SQLite took for it."""
-    steps = count()
-    connection.ensure_connection()
-    connection.connection.set_progress_handler(lambda: next(steps) < 0, 1)
-    try:
-        assert claim(Asset, now=timezone.now())
-    finally:
-        connection.connection.set_progress_handler(None, 1)
-    return next(steps)
+    return steps_of(lambda: claim(Stills, now=timezone.now()))
 
 
 @pytest.fixture
-def row(alice) -> Asset:
-    return make_rows([alice], 1)[0]
+def row(alice) -> Stills:
+    return make_stills([alice], 1)[0]
 
 
 @pytest.fixture
 def rings(monkeypatch) -> list[str]:
     """Hear the bells of the sweep instead of sending them."""
     heard: list[str] = []
-    monkeypatch.setattr(work, "kinds", [Kind(Asset, lambda: heard.append("asset"))])
+    monkeypatch.setattr(bells, "send", heard.append)
     return heard
 
 
-def let_lapse(row: Asset) -> None:
+def let_lapse(row: Stills) -> None:
     """Have the sweep look when the lease is over."""
-    sweep(now=row.leased_until + timedelta(seconds=1))
+    sweep(now=row.leased_until + timedelta(seconds=1), workers=WORKERS)
 
 
 def script(code: str, *arguments: object, **options: object) -> subprocess.Popen[str]:
@@ -190,22 +156,18 @@ def script(code: str, *arguments: object, **options: object) -> subprocess.Popen
     )
 
 
-def ask_for_nothing(_row: Asset) -> None:
-    raise AssertionError("there was nothing to work")
-
-
 # Claims
 
 
 @pytest.mark.django_db(transaction=True)
 def test_threads_that_claim_at_once_never_get_the_same_row(make_user):
-    rows = make_rows([make_user("Alice Doe"), make_user("Bob Roe")], 60)
+    rows = make_stills([make_user("Alice Doe"), make_user("Bob Roe")], 60)
     start, claimed, lock = threading.Barrier(4), [], threading.Lock()
 
     def worker() -> None:
         try:
             start.wait()
-            while row := claim(Asset, now=timezone.now()):
+            while row := claim(Stills, now=timezone.now()):
                 with lock:
                     claimed.append((threading.get_ident(), row.pk))
         finally:
@@ -219,12 +181,12 @@ def test_threads_that_claim_at_once_never_get_the_same_row(make_user):
 
     assert sorted(pk for _, pk in claimed) == sorted(row.pk for row in rows)
     assert len({who for who, _ in claimed}) > 1
-    assert Asset.objects.filter(state="running").values("claim").distinct().count() == 60
+    assert Stills.objects.filter(state="running").values("claim").distinct().count() == 60
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_worker_processes_that_claim_at_once_never_get_the_same_row(alice, tmp_path):
-    rows = make_rows([alice], 200)
+    rows = make_stills([alice], 200)
     workers = [script(CLAIM_ALL, tmp_path, n, text=True) for n in range(2)]
     wait_until(lambda: len(list(tmp_path.glob("ready-*"))) == 2)
 
@@ -236,17 +198,17 @@ def test_two_worker_processes_that_claim_at_once_never_get_the_same_row(alice, t
 
 
 def test_nothing_is_claimed_while_nothing_is_due(alice):
-    make_rows([alice], 1, due_at=timezone.now() + timedelta(hours=1))
+    make_stills([alice], 1, due_at=timezone.now() + timedelta(hours=1))
     for state in ("running", "done", "failed"):
-        make_rows([alice], 1, state=state)
+        make_stills([alice], 1, state=state)
 
-    assert claim(Asset, now=timezone.now()) is None
+    assert claim(Stills, now=timezone.now()) is None
 
 
 def test_a_claim_carries_a_lease_and_a_name_of_its_own(row):
     now = timezone.now()
 
-    mine = claim(Asset, now=now)
+    mine = claim(Stills, now=now)
 
     assert (mine.pk, mine.state) == (row.pk, "running")
     assert mine.leased_until == now + timedelta(seconds=30)
@@ -255,45 +217,82 @@ def test_a_claim_carries_a_lease_and_a_name_of_its_own(row):
 
 def test_what_has_been_due_for_longest_comes_first(alice):
     now = timezone.now()
-    late, early = (make_rows([alice], 1, due_at=now - timedelta(minutes=m))[0].pk for m in (1, 2))
+    late, early = (make_stills([alice], 1, due_at=now - timedelta(minutes=m))[0].pk for m in (1, 2))
 
-    assert [claim(Asset, now=now).pk for _ in range(2)] == [early, late]
+    assert [claim(Stills, now=now).pk for _ in range(2)] == [early, late]
 
 
-def test_who_has_work_running_comes_later_than_who_has_none(alice, bob):
-    make_rows([alice], 5, due_at=timezone.now() - timedelta(hours=1))
-    make_rows([bob], 3)
+def test_members_with_work_take_turns(alice, bob):
+    make_stills([alice], 5, due_at=timezone.now() - timedelta(hours=1))
+    make_stills([bob], 3)
 
-    order = [claim(Asset, now=timezone.now()).owner for _ in range(6)]
+    order = [claim(Stills, now=timezone.now()).owner for _ in range(8)]
 
-    assert order == [alice, bob] * 3
+    assert order == [alice, bob] * 3 + [alice] * 2
 
 
 def test_many_due_rows_of_one_member_do_not_keep_a_single_row_of_another_waiting(alice, bob):
-    make_rows([alice], 200, due_at=timezone.now() - timedelta(hours=1))
-    claim(Asset, now=timezone.now())
-    (single,) = make_rows([bob], 1)
+    make_stills([alice], 200, due_at=timezone.now() - timedelta(hours=1))
+    claim(Stills, now=timezone.now())
+    (single,) = make_stills([bob], 1, turn=next_turn(Stills, bob.pk))
 
-    assert claim(Asset, now=timezone.now()).pk == single.pk
+    assert claim(Stills, now=timezone.now()).pk == single.pk
+
+
+def test_a_turn_is_the_number_of_rows_that_the_owner_has_open(alice, bob):
+    assert next_turn(Stills, alice.pk) == 0
+
+    for state in ("due", "running", "done", "failed"):
+        make_stills([alice], 2, state=state)
+
+    assert (next_turn(Stills, alice.pk), next_turn(Stills, bob.pk)) == (4, 0)
+
+
+def test_what_an_upload_makes_due_takes_its_owners_next_turn(make_asset, alice, bob):
+    hers = [make_asset(alice, prepared=False).stills.turn for _ in range(3)]
+    his = make_asset(bob, prepared=False).stills.turn
+
+    assert (hers, his) == ([0, 1, 2], 0)
+
+
+@pytest.mark.parametrize("again", ["retried", "made by older code"])
+def test_rows_that_become_due_together_wait_as_new_ones_would(
+    again, alice, bob, monkeypatch, rings
+):
+    make_stills([alice], 2)
+    hers = make_stills([alice], 3, turn=0, state="failed", version=1)
+    (his,) = make_stills([bob], 1, turn=7, state="failed", version=1)
+
+    if again == "retried":
+        assert retry(Stills.objects.all(), now=timezone.now()) == 4
+    else:
+        monkeypatch.setattr(Stills, "WORK_VERSION", 2)
+        sweep(now=timezone.now(), workers=WORKERS)
+
+    turns = dict(Stills.objects.values_list("pk", "turn"))
+    assert [turns[row.pk] for row in hers] == [2, 3, 4]
+    assert turns[his.pk] == 0
 
 
 @pytest.mark.parametrize("members", [1, 200])
-def test_a_claim_reads_what_is_due_and_nothing_of_what_is_done(members):
+@pytest.mark.parametrize("state", ["done", "due"])
+def test_a_claim_takes_as_many_steps_among_twenty_thousand_rows(state, members):
     owners = User.objects.bulk_create(
         User(email=f"{n}@example.org", display_name=f"Member {n}") for n in range(members)
     )
-    make_rows(owners, 20)
-    done = make_rows(owners, members, state="done")
+    make_stills(owners, 20)
+    others = make_stills(owners, members, state=state, turn=5)
 
     few = steps_of_a_claim()
-    multiply(done, 20_000 // members)
+    multiply(others, 20_000 // members)
 
-    assert Asset.objects.count() > 20_000
-    assert steps_of_a_claim() < 2 * few
-    assert Asset.objects.filter(state="running").count() == 2
+    assert Stills.objects.count() > 20_000
+    assert steps_of_a_claim() <= few
+    assert Stills.objects.filter(state="running").count() == 2
 
 
-def test_a_claim_finds_its_rows_by_the_indexes_that_are_there_for_it(row):
+def plan_of(act: Callable[[], object]) -> list[str]:
+    """Return SQLite's plan of an act's first statement."""
     statements: list[tuple[str, object]] = []
 
     def listen(execute, sql, params, many, context):
@@ -301,42 +300,64 @@ def test_a_claim_finds_its_rows_by_the_indexes_that_are_there_for_it(row):
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(listen):
-        claim(Asset, now=timezone.now())
-
+        act()
     (sql, params), *_ = statements
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
-        plan = [line[3] for line in cursor.fetchall()]
-    used = {name for line in plan for name in re.findall(r"USING (?:COVERING )?INDEX (\w+)", line)}
-    assert used == {"library_asset_due", "library_asset_running"}
-    assert not {"SCAN a", "SCAN library_asset"} & set(plan)
+        return [line[3] for line in cursor.fetchall()]
+
+
+def test_a_claim_reads_its_row_straight_from_the_index_that_is_there_for_it(row):
+    plan = plan_of(lambda: claim(Stills, now=timezone.now()))
+
+    assert any("USING INDEX library_stills_due" in line for line in plan), plan
+    assert not [line for line in plan if "TEMP B-TREE" in line]
+    assert not [line for line in plan if line.startswith("SCAN") and "INDEX" not in line]
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (
+            lambda row: next_turn(Stills, row.owner_id),
+            "library_stills_open (owner_id=? AND state=?)",
+        ),
+        (lambda row: _outdated(Stills).first(), "library_stills_worked (version<?)"),
+        (lambda row: _lapsed(Stills, row.due_at).first(), "library_stills_leased (leased_until<?)"),
+    ],
+    ids=["turn", "older code", "lapsed"],
+)
+def test_each_question_is_answered_by_the_index_that_is_there_for_it(ask, index, row):
+    plan = plan_of(lambda: ask(row))
+
+    assert any(index in line for line in plan), plan
 
 
 # Leases
 
 
 def test_a_lapsed_lease_is_due_again_and_counts_as_a_lapse_only(row, rings):
-    held = claim(Asset, now=timezone.now())
+    held = claim(Stills, now=timezone.now())
 
     let_lapse(held)
 
     row.refresh_from_db()
     assert (row.state, row.lapses, row.attempts) == ("due", 1, 0)
     assert (row.claim, row.leased_until) == (None, None)
-    assert rings == ["asset"]
+    assert rings == [BELL]
 
 
 def test_a_lease_that_still_runs_is_left_alone(row, rings):
-    held = claim(Asset, now=timezone.now())
+    held = claim(Stills, now=timezone.now())
 
-    assert sweep(now=held.leased_until - timedelta(milliseconds=1)) == 0
+    assert sweep(now=held.leased_until - timedelta(milliseconds=1), workers=WORKERS) == 0
 
     row.refresh_from_db()
     assert (row.state, row.claim, rings) == ("running", held.claim, [])
 
 
 def test_renewing_keeps_a_lease_from_lapsing(row, rings):
-    held = claim(Asset, now=timezone.now())
+    held = claim(Stills, now=timezone.now())
 
     assert renew(held, now=held.leased_until)
 
@@ -347,17 +368,17 @@ def test_renewing_keeps_a_lease_from_lapsing(row, rings):
 
 @pytest.mark.parametrize("claimed_anew", [True, False])
 def test_whoever_lost_a_claim_can_neither_renew_nor_finish_nor_fail(row, rings, claimed_anew):
-    lost = claim(Asset, now=timezone.now())
+    lost = claim(Stills, now=timezone.now())
     let_lapse(lost)
     if claimed_anew:
-        claim(Asset, now=lost.leased_until + timedelta(seconds=2))
-    before = Asset.objects.filter(pk=row.pk).values().get()
+        claim(Stills, now=lost.leased_until + timedelta(seconds=2))
+    before = Stills.objects.filter(pk=row.pk).values().get()
 
     now = timezone.now()
     answers = [renew(lost, now=now), finish(lost), fail(lost, "No.", again_at=now)]
 
     assert answers == [False, False, False]
-    assert Asset.objects.filter(pk=row.pk).values().get() == before
+    assert Stills.objects.filter(pk=row.pk).values().get() == before
 
 
 @pytest.mark.django_db(transaction=True)
@@ -365,15 +386,15 @@ def test_a_lease_is_renewed_while_the_work_runs(row, rings, monkeypatch):
     monkeypatch.setattr(work, "RENEW_SECONDS", 0.02)
     seen = []
 
-    def renewed_twice(mine: Asset) -> bool:
-        seen.append(Asset.objects.get(pk=mine.pk).leased_until)
+    def renewed_twice(mine: Stills) -> bool:
+        seen.append(Stills.objects.get(pk=mine.pk).leased_until)
         return len(set(seen)) >= 3
 
-    def act(mine: Asset) -> None:
+    def act(mine: Stills, _now: datetime) -> None:
         wait_until(lambda: renewed_twice(mine))
         finish(mine)
 
-    assert run_one(Asset, act, expected=DamagedMediaError, ring=rings.append)
+    assert work_one(act) == 1
     assert len(set(seen)) >= 3
     assert seen == sorted(seen)
     assert not [one for one in threading.enumerate() if one.name.startswith("lease-")]
@@ -383,25 +404,25 @@ def test_twenty_lapses_fail_a_row_with_a_reason(row, rings):
     for n in range(1, 21):
         row.refresh_from_db()
         assert (row.state, row.lapses) == ("due", n - 1)
-        Asset.objects.filter(pk=row.pk).update(due_at=timezone.now())
-        let_lapse(claim(Asset, now=timezone.now()))
+        Stills.objects.filter(pk=row.pk).update(due_at=timezone.now())
+        let_lapse(claim(Stills, now=timezone.now()))
 
     row.refresh_from_db()
     assert (row.state, row.claim, row.attempts) == ("failed", None, 0)
     assert row.failure == ("The site was interrupted too often while it worked on this. Try again.")
-    assert claim(Asset, now=timezone.now() + timedelta(days=1)) is None
+    assert claim(Stills, now=timezone.now() + timedelta(days=1)) is None
 
 
 # Ends
 
 
 def test_three_failures_end_in_a_reason_that_the_owner_can_read(row, rings):
-    def act(_row: Asset) -> None:
+    def act(_row: Stills, _now: datetime) -> None:
         raise DamagedMediaError("This picture is torn.")
 
     states = []
     for _ in range(4):
-        run_one(Asset, act, expected=DamagedMediaError, ring=lambda: None)
+        work_one(act)
         row.refresh_from_db()
         states.append((row.state, row.attempts))
 
@@ -410,13 +431,13 @@ def test_three_failures_end_in_a_reason_that_the_owner_can_read(row, rings):
 
 
 def test_an_unexpected_error_waits_longer_each_time_and_keeps_its_words_to_itself(row):
-    def act(_row: Asset) -> None:
+    def act(_row: Stills, _now: datetime) -> None:
         raise OSError("/secret/path is on fire")
 
     for seconds in (30, 60, 90):
         before = timezone.now()
-        Asset.objects.filter(state="due").update(due_at=before)
-        assert run_one(Asset, act, expected=DamagedMediaError, ring=lambda: None)
+        Stills.objects.filter(state="due").update(due_at=before)
+        assert work_one(act) == 1
         row.refresh_from_db()
         wait = timedelta(seconds=seconds)
         assert before + wait <= row.due_at <= timezone.now() + wait
@@ -426,16 +447,16 @@ def test_an_unexpected_error_waits_longer_each_time_and_keeps_its_words_to_itsel
 
 
 def test_a_row_that_waits_is_not_claimed_before_its_time(row):
-    mine = claim(Asset, now=timezone.now())
+    mine = claim(Stills, now=timezone.now())
     later = timezone.now() + timedelta(seconds=30)
     fail(mine, "Later.", again_at=later)
 
-    assert claim(Asset, now=later - timedelta(milliseconds=1)) is None
-    assert claim(Asset, now=later).pk == row.pk
+    assert claim(Stills, now=later - timedelta(milliseconds=1)) is None
+    assert claim(Stills, now=later).pk == row.pk
 
 
 def test_a_reason_that_is_too_long_is_cut(row):
-    mine = claim(Asset, now=timezone.now())
+    mine = claim(Stills, now=timezone.now())
 
     assert fail(mine, "x" * 1000, again_at=timezone.now())
 
@@ -444,21 +465,21 @@ def test_a_reason_that_is_too_long_is_cut(row):
 
 
 def test_finishing_forgets_what_went_wrong_before(row):
-    Asset.objects.filter(pk=row.pk).update(attempts=2, lapses=5, failure="It was torn.")
+    Stills.objects.filter(pk=row.pk).update(attempts=2, lapses=5, failure="It was torn.")
 
-    assert finish(claim(Asset, now=timezone.now()))
+    assert finish(claim(Stills, now=timezone.now()))
 
     row.refresh_from_db()
-    assert (row.state, row.version) == ("done", Asset.WORK_VERSION)
+    assert (row.state, row.version) == ("done", Stills.WORK_VERSION)
     assert (row.attempts, row.lapses, row.failure, row.claim) == (0, 0, "", None)
 
 
 def test_retry_gives_failed_rows_all_their_attempts_back_and_touches_no_other(alice):
-    (broken,) = make_rows([alice], 1, state="failed", attempts=3, lapses=7, failure="Torn.")
-    (done,) = make_rows([alice], 1, state="done", attempts=1)
+    (broken,) = make_stills([alice], 1, state="failed", attempts=3, lapses=7, failure="Torn.")
+    (done,) = make_stills([alice], 1, state="done", attempts=1)
     now = timezone.now()
 
-    assert retry(Asset.objects.all(), now=now) == 1
+    assert retry(Stills.objects.all(), now=now) == 1
 
     broken.refresh_from_db()
     done.refresh_from_db()
@@ -469,18 +490,18 @@ def test_retry_gives_failed_rows_all_their_attempts_back_and_touches_no_other(al
 def test_the_work_of_older_code_is_due_again_and_its_result_stays_in_use(alice, rings, monkeypatch):
     now = timezone.now()
     made = {"state": "done", "version": 1, "prepared_at": now}
-    (old,) = make_rows([alice], 1, **made)
-    sweep(now=now)
+    (old,) = make_stills([alice], 1, **made)
+    sweep(now=now, workers=WORKERS)
     old.refresh_from_db()
     assert old.state == "done"
 
-    monkeypatch.setattr(Asset, "WORK_VERSION", 2)
-    sweep(now=now)
+    monkeypatch.setattr(Stills, "WORK_VERSION", 2)
+    sweep(now=now, workers=WORKERS)
 
     old.refresh_from_db()
     assert (old.state, old.prepared_at, old.is_prepared) == ("due", now, True)
-    assert finish(claim(Asset, now=now))
-    sweep(now=now)
+    assert finish(claim(Stills, now=now))
+    sweep(now=now, workers=WORKERS)
     old.refresh_from_db()
     assert (old.state, old.version) == ("done", 2)
 
@@ -488,68 +509,112 @@ def test_the_work_of_older_code_is_due_again_and_its_result_stays_in_use(alice, 
 # Bells
 
 
-def test_a_worker_rings_again_only_while_other_rows_are_due(alice):
-    make_rows([alice], 2)
-    rung = []
-
-    for expected in (1, 1):
-        assert run_one(Asset, finish, expected=DamagedMediaError, ring=lambda: rung.append(1))
-        assert len(rung) == expected
-
-    assert not run_one(Asset, ask_for_nothing, expected=OSError, ring=lambda: rung.append(1))
-    assert len(rung) == 1
+def work_all(act: Callable[[Stills, datetime], object]) -> int:
+    return run(Stills, act, expected=DamagedMediaError, clock=timezone.now)
 
 
-def test_a_worker_that_failed_rings_for_the_others_all_the_same(alice):
-    make_rows([alice], 2)
-    rung = []
+def test_a_worker_goes_on_until_nothing_is_due_and_rings_for_nobody(alice, bob, rings):
+    make_stills([alice, bob], 50)
 
-    def act(_row: Asset) -> None:
-        raise OSError("the disk is away")
+    assert work_all(lambda row, _now: finish(row)) == 50
 
-    run_one(Asset, act, expected=DamagedMediaError, ring=lambda: rung.append(1))
-
-    assert rung == [1]
+    assert set(Stills.objects.values_list("state", flat=True)) == {"done"}
+    assert work_all(lambda row, _now: finish(row)) == 0
+    assert rings == []
 
 
-def test_the_sweep_rings_for_rows_that_are_overdue_and_at_most_fifty_times(alice, rings):
+def test_a_worker_that_failed_with_one_row_goes_on_with_the_others(alice):
+    first, *_ = make_stills([alice], 3)
+
+    def act(row: Stills, _now: datetime) -> None:
+        if row.pk == first.pk:
+            raise OSError("the disk is away")
+        finish(row)
+
+    assert work_all(act) == 3
+    states = sorted(Stills.objects.values_list("state", flat=True))
+    assert states == ["done", "done", "due"]
+
+
+def test_a_worker_that_is_to_end_finishes_the_row_in_hand_and_takes_no_other(alice):
+    make_stills([alice], 3)
+    wanted = iter([True, False])
+
+    run(
+        Stills,
+        lambda row, _now: finish(row),
+        expected=DamagedMediaError,
+        clock=timezone.now,
+        is_wanted=lambda: next(wanted),
+    )
+
+    states = sorted(Stills.objects.values_list("state", flat=True))
+    assert states == ["done", "due", "due"]
+
+
+def test_a_thousand_works_take_one_bell(alice, rings):
+    make_stills([alice], 1_000)
+
+    bells.ring(Stills)
+    assert work_all(lambda row, _now: finish(row)) == 1_000
+    sweep(now=timezone.now() + timedelta(hours=1), workers=WORKERS)
+
+    assert rings == [BELL]
+
+
+def test_the_sweep_rings_for_rows_that_are_overdue_once_a_worker_at_most(alice, rings):
     now = timezone.now()
-    make_rows([alice], 3, due_at=now - timedelta(seconds=19))
-    assert (sweep(now=now), rings) == (0, [])
+    make_stills([alice], 3, due_at=now - timedelta(seconds=19))
+    assert (sweep(now=now, workers=WORKERS), rings) == (0, [])
 
-    make_rows([alice], 60, due_at=now - timedelta(seconds=21))
+    make_stills([alice], 60, due_at=now - timedelta(seconds=21))
 
-    assert sweep(now=now) == 50
-    assert len(rings) == 50
+    assert sweep(now=now, workers=WORKERS) == 2
+    assert rings == [BELL] * 2
 
 
-def test_at_a_workers_start_all_that_is_due_is_rung_for(alice, rings):
-    make_rows([alice], 3)
-    make_rows([alice], 1, due_at=timezone.now() + timedelta(hours=1))
+@pytest.mark.parametrize(("busy", "rung"), [(0, 2), (1, 1), (2, 0), (3, 0)])
+def test_the_sweep_rings_for_workers_that_have_nothing_in_hand(busy, rung, alice, rings):
+    now = timezone.now()
+    make_stills([alice], 5, due_at=now - timedelta(minutes=1))
+    lease = {"state": "running", "leased_until": now + timedelta(seconds=20)}
+    if busy:
+        make_stills([alice], busy, **lease)
+
+    assert sweep(now=now, workers=WORKERS) == len(rings) == rung
+
+
+def test_at_a_workers_start_all_that_is_due_is_rung_for(alice, rings, settings):
+    settings.WORKER_PROCESSES = 4
+    make_stills([alice], 3)
+    make_stills([alice], 1, due_at=timezone.now() + timedelta(hours=1))
 
     catch_up_task.apply()
 
-    assert rings == ["asset"] * 3
+    assert rings == [BELL] * 3
 
 
 def test_the_sweep_changes_nothing_the_second_time(alice, rings):
-    make_rows([alice], 2, due_at=timezone.now() - timedelta(minutes=1))
-    held = claim(Asset, now=timezone.now())
+    make_stills([alice], 2, due_at=timezone.now() - timedelta(minutes=1))
+    held = claim(Stills, now=timezone.now())
     now = held.leased_until + timedelta(seconds=1)
-    sweep(now=now)
-    before = list(Asset.objects.order_by("pk").values())
+    sweep(now=now, workers=WORKERS)
+    before = list(Stills.objects.order_by("pk").values())
 
-    sweep(now=now)
+    sweep(now=now, workers=WORKERS)
 
-    assert list(Asset.objects.order_by("pk").values()) == before
+    assert list(Stills.objects.order_by("pk").values()) == before
 
 
-def test_the_site_knows_assets_as_a_kind_of_work():
-    assert Asset in [kind.model for kind in work.kinds]
+def test_each_kind_of_work_has_a_bell_that_a_worker_answers():
+    kinds = [model for model in apps.get_models() if issubclass(model, work.Work)]
+
+    assert Stills in kinds
+    assert {bells.bells[model] for model in kinds} <= set(current_app.tasks)
 
 
 def test_a_bell_carries_nothing_and_a_bell_too_many_does_nothing(db):
-    assert prepare_task.apply().get() is None
+    assert stills_task.apply().get() is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -568,4 +633,4 @@ def test_an_upload_tries_twice_to_reach_a_broker_that_is_none_and_does_not_fail(
     assert out.decode() == f"200 added {broker.url}\n", log.decode()
     assert b"the broker is away" in log
     assert len(broker.calls) == 2
-    assert alice.assets.get().state == "due"
+    assert alice.assets.get().stills.state == "due"

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.template import Context, Template
 from django.urls import reverse
 
-from library.models import Asset, Blob, Rendition, User
+from library.models import Asset, Blob, Rendition, Stills, User
 from shares.models import Share, ShareItem
 from tests.conftest import signed_in
 
@@ -45,13 +45,13 @@ def touched(monkeypatch) -> list[str]:
         found.append(f"{type(self).__name__}.{name}")
         raise AssertionError(found[-1])
 
-    for model in (Asset, Blob, Rendition, Share, ShareItem, User):
+    for model in (Asset, Blob, Rendition, Share, ShareItem, Stills, User):
         monkeypatch.setattr(model, "__getitem__", trip, raising=False)
     return found
 
 
 def fail(asset: Asset) -> None:
-    Asset.objects.filter(pk=asset.pk).update(state="failed", prepared_at=None)
+    Stills.objects.filter(source=asset.blob).update(state="failed", prepared_at=None)
 
 
 def models_in(value: object, where: str, seen: set[int]) -> Iterator[str]:

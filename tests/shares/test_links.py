@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from library.models import Asset
+from library.models import Stills
 from shares.models import Share
 from shares.my_links import links_page
 from shares.publishing import stop_share
@@ -295,7 +295,7 @@ def test_the_sheet_counts_what_is_prepared_and_asks_on_until_all_is(
         assert "Your photos and videos are being prepared for sharing." in words(page)
         assert f'hx-get="{url}"' in words(page)
 
-    Asset.objects.filter(pk=waiting.pk).update(prepared_at=timezone.now())
+    Stills.objects.filter(source=waiting.blob).update(prepared_at=timezone.now())
     settled = words(as_alice.get(url))
     assert "All 3 are ready." in settled
     assert "hx-get" not in settled
@@ -305,7 +305,7 @@ def test_the_sheet_counts_what_is_prepared_and_asks_on_until_all_is(
 def test_an_item_that_failed_is_not_waited_for(make_share, make_asset, as_alice):
     asset = make_asset(prepared=False)
     share = make_share([asset])
-    Asset.objects.filter(pk=asset.pk).update(state="failed")
+    Stills.objects.filter(source=asset.blob).update(state="failed")
 
     assert "hx-get" not in words(as_alice.get(url_of("progress", share)))
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from library.models import Asset, Rendition
+from library.models import Rendition, Stills
 from shares.models import Share, ShareItem
 from tests.conftest import picture
 from tests.shares.helpers import many_assets, nothing_is_written
@@ -235,7 +235,7 @@ def test_what_is_still_being_prepared_shows_as_such_and_is_downloadable(
 ):
     data = picture()
     share = make_share([make_asset(), make_asset(data=data, prepared=False)])
-    waiting = share.items.get(asset__prepared_at=None).position
+    waiting = share.items.get(source__stills__prepared_at=None).position
     where = share.get_absolute_url()
 
     page = carol.get(where)
@@ -255,7 +255,7 @@ def test_what_is_still_being_prepared_shows_as_such_and_is_downloadable(
 def test_an_item_that_can_not_be_shown_says_so_and_is_downloadable(make_share, make_asset, carol):
     data = picture()
     asset = make_asset(data=data, prepared=False)
-    Asset.objects.filter(pk=asset.pk).update(state="failed", failure="for the owner only")
+    Stills.objects.filter(source=asset.blob).update(state="failed", failure="for the owner only")
     share = make_share([asset])
     where = share.get_absolute_url()
 
@@ -271,12 +271,12 @@ def test_an_item_that_can_not_be_shown_says_so_and_is_downloadable(make_share, m
 
 def test_tiles_come_as_soon_as_they_are_prepared_and_not_before(make_share, make_asset, carol):
     share = make_share([make_asset(), make_asset(prepared=False)])
-    ready = share.items.exclude(asset__prepared_at=None).get().position
+    ready = share.items.exclude(source__stills__prepared_at=None).get().position
     where = share.get_absolute_url() + "tiles?id=1&id=2&id=x&id=&id=-1&id=99&id=9999999"
 
     assert tile_positions(words(carol.get(where))) == [ready]
 
-    Asset.objects.update(prepared_at=timezone.now())
+    Stills.objects.update(prepared_at=timezone.now())
     assert tile_positions(words(carol.get(where))) == [1, 2]
 
 

@@ -92,7 +92,14 @@ def _children() -> list[Child]:
     calm = "ignore:You're running the worker with superuser privileges"
     celery = [python, "-W", calm, "-m", "celery", "--app", "config", "--quiet"]
     worker = [
-        *(*celery, "worker", "--concurrency", str(cores), "--loglevel", "warning"),
+        *(
+            *celery,
+            "worker",
+            "--concurrency",
+            str(settings.WORKER_PROCESSES),
+            "--loglevel",
+            "warning",
+        ),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     beat = [*celery, "beat", "--pidfile=", "--loglevel", "warning"]

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from library.decoding import limits, sandbox
-from library.preparing import wall_seconds
 from library.processing.errors import MediaError
+from library.stills import DECODING_SECONDS
 
 
 class Command(BaseCommand):
@@ -29,14 +29,13 @@ class Command(BaseCommand):
         """Render the file in the sandbox, as the worker would."""
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            facts = sandbox.probe(file.resolve(), limits=limits)
             rendered = sandbox.render(
                 file.resolve(),
                 folder.resolve(),
                 thumbnail_px=settings.THUMBNAIL_LONGEST_EDGE_PX,
                 preview_px=settings.PREVIEW_LONGEST_EDGE_PX,
                 limits=limits,
-                wall_seconds=wall_seconds(facts.kind, facts.duration_ms),
+                wall_seconds=DECODING_SECONDS,
             )
         except (MediaError, FileNotFoundError) as error:
             raise CommandError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Preparing: pictures and facts of an asset, stored by whoever holds the claim, told when it fails."""
+"""Stills: pictures and facts of a blob, stored by whoever holds the claim, told when it fails."""
 
 import io
 from datetime import UTC, datetime
@@ -9,13 +9,13 @@ from django.conf import settings
 from django.utils import timezone
 from PIL import Image
 
-from library.models import Asset, Blob, Rendition
-from library.preparing import prepare_asset
-from library.processing.errors import MediaError
+from library.models import Asset, Blob, Rendition, Stills
+from library.stills import make_stills
 from library.storage import BlobMissingError, store
-from library.tasks import prepare_task
-from library.work import RETRY_AFTER, claim, run_one
+from library.tasks import stills_task
+from library.work import RETRY_AFTER, claim
 from tests.conftest import picture
+from tests.rows import work_one
 
 pytestmark = pytest.mark.django_db
 
@@ -27,10 +27,6 @@ def damaged_picture() -> bytes:
     data = bytearray(out.getvalue())
     data[200:400] = bytes(200)
     return bytes(data)
-
-
-def work_one() -> bool:
-    return run_one(Asset, prepare_asset, expected=MediaError, ring=lambda: None)
 
 
 def image_of(rendition: Rendition) -> Image.Image:
@@ -49,13 +45,17 @@ def renditions_of(asset: Asset) -> dict[str, Rendition]:
 def test_an_asset_gets_a_thumbnail_and_a_preview_and_is_done(make_asset):
     asset = make_asset(data=picture(3000, 1500), prepared=False)
 
-    assert work_one()
+    assert work_one(make_stills)
 
     asset.refresh_from_db()
     sizes = {kind: (made.width_px, made.height_px) for kind, made in renditions_of(asset).items()}
     assert sizes == {"thumbnail": (640, 320), "preview": (2016, 1008)}
-    assert (asset.state, asset.is_prepared, asset.has_failed) == ("done", True, False)
-    assert asset.placeholder.startswith("#")
+    assert (asset.stills.state, asset.stills.is_prepared, asset.stills.has_failed) == (
+        "done",
+        True,
+        False,
+    )
+    assert asset.stills.placeholder.startswith("#")
 
 
 def test_renditions_are_stored_blobs_that_hold_what_they_say(make_asset):
@@ -128,35 +128,35 @@ def test_nothing_stays_in_the_working_folder(make_asset):
 
 def test_only_the_holder_of_the_claim_finishes(make_asset):
     asset = make_asset(prepared=False)
-    lost = claim(Asset, now=timezone.now())
-    Asset.objects.filter(pk=asset.pk).update(claim=uuid4())
-    before = Asset.objects.filter(pk=asset.pk).values().get()
+    lost = claim(Stills, now=timezone.now())
+    Stills.objects.update(claim=uuid4())
+    before = Stills.objects.values().get()
 
-    prepare_asset(lost)
+    make_stills(lost, timezone.now())
 
-    assert Asset.objects.filter(pk=asset.pk).values().get() == before
+    assert Stills.objects.values().get() == before
     assert not renditions_of(asset)
 
 
 def test_a_second_run_makes_the_same_again_and_harms_nothing(make_asset):
     asset = make_asset()
     first = {kind: made.blob for kind, made in renditions_of(asset).items()}
-    Asset.objects.update(state="due", due_at=timezone.now())
+    Stills.objects.update(state="due", due_at=timezone.now())
 
-    assert work_one()
+    assert work_one(make_stills)
 
     asset.refresh_from_db()
     assert {kind: made.blob for kind, made in renditions_of(asset).items()} == first
-    assert (asset.state, Rendition.objects.count()) == ("done", 2)
+    assert (asset.stills.state, Rendition.objects.count()) == ("done", 2)
 
 
 def test_newer_pictures_take_the_place_of_older_ones(make_asset):
     asset = make_asset(data=picture(800, 600))
     other = make_asset().blob
     Rendition.objects.filter(source=asset.blob).update(blob=other, width_px=1)
-    Asset.objects.filter(pk=asset.pk).update(state="due", due_at=timezone.now())
+    Stills.objects.filter(source=asset.blob).update(state="due", due_at=timezone.now())
 
-    assert work_one()
+    assert work_one(make_stills)
 
     made = renditions_of(asset)
     assert len(made) == 2
@@ -164,25 +164,61 @@ def test_newer_pictures_take_the_place_of_older_ones(make_asset):
     assert made["thumbnail"].width_px == 640
 
 
-def test_a_second_owner_of_the_same_bytes_uses_the_same_pictures(make_asset, alice, bob):
-    data = picture()
-    hers, his = make_asset(alice, data), make_asset(bob, data)
+def test_the_same_bytes_of_two_owners_are_rendered_once(make_asset, alice, bob):
+    data = picture(taken=datetime(2019, 7, 4, 12))  # noqa: DTZ001 - a camera's clock has no zone
+    hers, his = (make_asset(owner, data, prepared=False) for owner in (alice, bob))
+    assert Stills.objects.get().owner == alice
 
+    worked = [work_one(make_stills), work_one(make_stills)]
+
+    assert worked == [1, 0]
+    for asset in (hers, his):
+        asset.refresh_from_db()
+        assert (asset.stills.state, asset.stills.is_prepared) == ("done", True)
+        assert asset.taken_at == datetime(2019, 7, 4, 12, tzinfo=UTC)
     assert hers != his
-    assert (hers.state, his.state, his.is_prepared) == ("done", "done", True)
-    assert hers.blob == his.blob
     assert Rendition.objects.count() == 2
+
+
+def test_who_comes_later_to_bytes_that_are_prepared_has_the_pictures_at_once(
+    make_asset, alice, bob
+):
+    data = picture()
+    make_asset(alice, data)
+
+    his = make_asset(bob, data, prepared=False)
+
+    assert his.stills.is_prepared
+    assert work_one(make_stills) == 0
+    assert Rendition.objects.count() == 2
+
+
+def test_newer_facts_reach_every_owner_and_an_undated_file_keeps_each_ones_own_moment(
+    make_asset, alice, bob
+):
+    data = picture()
+    assets = [make_asset(owner, data) for owner in (alice, bob)]
+    Asset.objects.update(width_px=1, camera_make="Wrong")
+    Stills.objects.update(state="due", due_at=timezone.now())
+
+    assert work_one(make_stills)
+
+    for asset in assets:
+        asset.refresh_from_db()
+        assert (asset.width_px, asset.camera_make) == (64, "")
+        assert (asset.taken_at, asset.taken_from) == (asset.added_at, "upload")
+    assert assets[0].taken_at != assets[1].taken_at
 
 
 def test_the_task_prepares_what_is_due_and_then_nothing(make_asset):
     assets = [make_asset(prepared=False) for _ in range(2)]
 
     for _ in range(3):
-        prepare_task.apply().get()
+        stills_task.apply().get()
 
     for asset in assets:
         asset.refresh_from_db()
-        assert asset.is_prepared
+        assert asset.stills.is_prepared
 
 
 # What goes wrong
@@ -193,13 +229,17 @@ def test_a_damaged_picture_fails_three_times_and_says_why(make_asset):
 
     states = []
     for _ in range(3):
-        assert work_one()
+        assert work_one(make_stills)
         asset.refresh_from_db()
-        states.append((asset.state, asset.attempts))
+        states.append((asset.stills.state, asset.stills.attempts))
 
     assert states == [("due", 1), ("due", 2), ("failed", 3)]
-    assert asset.failure.startswith("This picture is damaged and can't be shown.")
-    assert (asset.has_failed, asset.is_prepared, work_one()) == (True, False, False)
+    assert asset.stills.failure.startswith("This picture is damaged and can't be shown.")
+    assert (asset.stills.has_failed, asset.stills.is_prepared, work_one(make_stills)) == (
+        True,
+        False,
+        False,
+    )
     assert (Rendition.objects.count(), Blob.objects.count()) == (0, 1)
 
 
@@ -207,11 +247,11 @@ def test_a_damaged_picture_keeps_no_other_waiting(make_asset):
     make_asset(data=damaged_picture(), prepared=False)
     sound = make_asset(prepared=False)
 
-    while work_one():
+    while work_one(make_stills):
         pass
 
     sound.refresh_from_db()
-    assert sound.is_prepared
+    assert sound.stills.is_prepared
 
 
 def test_a_missing_file_is_our_fault_and_waits(make_asset):
@@ -219,12 +259,12 @@ def test_a_missing_file_is_our_fault_and_waits(make_asset):
     store.delete(asset.blob.key)
     before = timezone.now()
 
-    assert work_one()
+    assert work_one(make_stills)
 
     asset.refresh_from_db()
-    assert (asset.state, asset.attempts) == ("due", 1)
-    assert asset.due_at >= before + RETRY_AFTER
-    assert asset.failure == "Something went wrong on our side."
+    assert (asset.stills.state, asset.stills.attempts) == ("due", 1)
+    assert asset.stills.due_at >= before + RETRY_AFTER
+    assert asset.stills.failure == "Something went wrong on our side."
 
 
 def test_a_missing_file_is_told_apart_from_a_bad_one(make_asset):
@@ -232,9 +272,9 @@ def test_a_missing_file_is_told_apart_from_a_bad_one(make_asset):
     store.delete(asset.blob.key)
 
     with pytest.raises(BlobMissingError):
-        prepare_asset(claim(Asset, now=timezone.now()))
+        make_stills(claim(Stills, now=timezone.now()), timezone.now())
     asset.refresh_from_db()
-    assert asset.state == "running"
+    assert asset.stills.state == "running"
 
 
 def test_newer_work_that_fails_takes_no_picture_away(make_asset):
@@ -242,9 +282,13 @@ def test_newer_work_that_fails_takes_no_picture_away(make_asset):
     store.delete(asset.blob.key)
 
     for _ in range(3):
-        Asset.objects.filter(pk=asset.pk).update(state="due", due_at=timezone.now())
-        assert work_one()
+        Stills.objects.filter(source=asset.blob).update(state="due", due_at=timezone.now())
+        assert work_one(make_stills)
 
     asset.refresh_from_db()
-    assert (asset.state, asset.is_prepared, asset.has_failed) == ("failed", True, False)
+    assert (asset.stills.state, asset.stills.is_prepared, asset.stills.has_failed) == (
+        "failed",
+        True,
+        False,
+    )
     assert set(renditions_of(asset)) == {"thumbnail", "preview"}

@@ -1,0 +1,59 @@
+"""Find the work that its bells missed: lost messages, killed workers, results of older code."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+
+from library.bells import bells, ring
+from library.work import Work, WorkState, let_go, make_due
+
+OVERDUE = timedelta(seconds=20)
+MAX_LAPSES = 20
+
+
+def sweep(*, now: datetime, workers: int, overdue: timedelta = OVERDUE) -> int:
+    """Find what the bells missed and ring for it; the number of rings. Safe to run any number of times.
+
+    Lapsed leases are due again at once (failed after `MAX_LAPSES`), results and failures of older
+    code are due again. While rows have been due for as long as `overdue`, each of the `workers`
+    that has no row in hand is rung for: the others go on by themselves.
+    """
+    rings = 0
+    for model in _models():
+        lapsed = _reclaim_lapsed(model, now=now)
+        make_due(_outdated(model), now=now)
+        waiting = model.objects.filter(state=WorkState.DUE, due_at__lte=now - overdue)
+        at_work = model.objects.filter(state=WorkState.RUNNING)
+        count = min(
+            lapsed + len(waiting.values_list("pk")[:workers]),
+            workers - len(at_work.values_list("pk")[:workers]),
+        )
+        for _ in range(count):
+            ring(model)
+        rings += count
+    return rings
+
+
+def _models() -> list[type[Work]]:
+    return [model for model in bells if issubclass(model, Work)]
+
+
+def _outdated(model: type[Work]) -> models.QuerySet[Any]:
+    worked = model.objects.filter(state__in=[WorkState.DONE, WorkState.FAILED])
+    return worked.filter(version__lt=model.WORK_VERSION)
+
+
+def _lapsed(model: type[Work], now: datetime) -> models.QuerySet[Any]:
+    return model.objects.filter(state=WorkState.RUNNING, leased_until__lt=now)
+
+
+def _reclaim_lapsed(model: type[Work], *, now: datetime) -> int:
+    lapsed = _lapsed(model, now)
+    lapsed.filter(lapses__gte=MAX_LAPSES - 1).update(
+        state=WorkState.FAILED,
+        failure="The site was interrupted too often while it worked on this. Try again.",
+        version=model.WORK_VERSION,
+        **let_go(),
+    )
+    return lapsed.update(state=WorkState.DUE, lapses=models.F("lapses") + 1, due_at=now, **let_go())
