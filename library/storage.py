@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory, mkstemp
 from typing import Protocol, Self
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from library.models import Blob
 
@@ -197,8 +197,10 @@ def hold(blob_ids: set[int], *, now: datetime) -> None:
     Raises:
         BlobGoneError: one was condemned since it was found.
     """
-    touched = Blob.objects.filter(pk__in=blob_ids, condemned_at=None).update(touched_at=now)
-    if touched != len(blob_ids):
+    living = Blob.objects.filter(pk__in=blob_ids, condemned_at=None)
+    if connection.features.has_select_for_update:  # in one order, or two could wait for each other
+        list(living.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    if living.update(touched_at=now) != len(blob_ids):
         raise BlobGoneError
 
 

@@ -1,0 +1,88 @@
+"""A PostgreSQL database of a test's own, and programs that run the site's code on it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import psycopg
+import pytest
+
+from tests.patience import PATIENCE_SECONDS
+from tests.site import ROOT
+
+SERVER = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
+START = """
+import sys, threading
+import django
+django.setup()
+from datetime import timedelta
+from django.db import connection
+from django.utils import timezone
+
+def at_once(*acts):
+    barrier, ends = threading.Barrier(len(acts)), [None] * len(acts)
+    def run(number):
+        barrier.wait()
+        try:
+            ends[number] = acts[number]()
+        except Exception as error:
+            ends[number] = type(error).__name__
+        finally:
+            connection.close()
+    threads = [threading.Thread(target=run, args=[n]) for n in range(len(acts))]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    return ends
+"""
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Make a database of a name of its own and drop it; skips where no server answers."""
+    name = f"passalong_test_{token_hex(4)}"
+    try:
+        server = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError:
+        pytest.skip(f"no PostgreSQL answers at {SERVER} (set TEST_POSTGRESQL)")
+    with server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{SERVER}/{name}"
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+class OnPostgreSQL:
+    """The site's code on a database of PostgreSQL."""
+
+    def __init__(self, url: str, data_dir: Path) -> None:
+        self.environment = os.environ | {
+            "DATABASE_URL": url,
+            "DATA_DIR": str(data_dir),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
+        self.run_manage("migrate", "--verbosity", "0")
+        self.run_manage("createcachetable", "--database", "cache", "--verbosity", "0")
+
+    def run_manage(self, *words: str) -> str:
+        return self._run("manage.py", *words)
+
+    def run(self, code: str, *words: str) -> str:
+        """Run a program behind `START`; return what it says."""
+        return self._run("-c", START + code, *words)
+
+    def _run(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
