@@ -39,6 +39,9 @@ class BlobStore(Protocol):
     def adopt(self, part: Path, key: str) -> None:
         """Take over a finished file under this key; durable when it returns. `part` is gone then."""
 
+    def size_of(self, key: str) -> int | None:
+        """Return how many bytes are stored under this key; None when there are none."""
+
     def read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes [start, stop) in pieces of at most 256 KiB. Raises BlobMissingError."""
 
@@ -64,6 +67,13 @@ class LocalBlobStore:
         _sync(part)
         part.rename(target)
         _sync(target.parent)
+
+    def size_of(self, key: str) -> int | None:
+        """Ask the file system."""
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes [start, stop) in pieces."""
@@ -164,14 +174,16 @@ def working_folder() -> Iterator[Path]:
 def keep(part: Part, *, content_type: str, now: datetime) -> Blob:
     """Store a part durably and return its blob, or the living blob of the same bytes.
 
-    Call it outside a transaction: it syncs to disk. Nothing holds the blob yet, so follow it by
-    `hold` in the transaction that makes the row which does. A part that was not needed stays where
-    it is, so that it can be kept again; its maker discards it.
+    Where that blob's file was lost or cut short, the part takes its place. Call it outside a
+    transaction: it syncs to disk. Nothing holds the blob yet, so follow it by `hold` in the
+    transaction that makes the row which does. A part that was not needed stays where it is, so that
+    it can be kept again; its maker discards it.
     """
     part.close()
     _sync(part.path)  # known bytes take as long as new ones: the time tells nobody what others have
     _sync(part.path.parent)
-    if known := Blob.objects.filter(sha256=part.sha256, condemned_at=None).first():
+    known = Blob.objects.filter(sha256=part.sha256, condemned_at=None).first()
+    if known and (store.size_of(known.key) == known.size_bytes or _restore(known, part, now)):
         return known
     key = f"{part.sha256}-{secrets.token_hex(4)}"
     store.adopt(part.path, key)
@@ -189,6 +201,14 @@ def keep(part: Part, *, content_type: str, now: datetime) -> Blob:
     except IntegrityError:  # the same bytes came in elsewhere at this moment: theirs stands
         store.delete(key)
         return Blob.objects.get(sha256=part.sha256, condemned_at=None)
+
+
+def _restore(blob: Blob, part: Part, now: datetime) -> bool:
+    """Give a blob its lost bytes back; False when it was condemned in the meantime."""
+    wanted = Blob.objects.filter(pk=blob.pk, condemned_at=None).update(touched_at=now)
+    if wanted:
+        store.adopt(part.path, blob.key)
+    return bool(wanted)
 
 
 def hold(blob_ids: set[int], *, now: datetime) -> None:

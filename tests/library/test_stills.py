@@ -10,6 +10,7 @@ from django.utils import timezone
 from PIL import Image
 
 from library.models import Asset, Blob, Rendition, Stills
+from library.processing.sandbox import Sandbox
 from library.stills import make_stills
 from library.storage import BlobMissingError, store
 from library.tasks import stills_task
@@ -292,3 +293,37 @@ def test_newer_work_that_fails_takes_no_picture_away(make_asset):
         False,
     )
     assert set(renditions_of(asset)) == {"thumbnail", "preview"}
+
+
+def test_a_films_claimed_length_buys_it_no_time(make_asset, corpus, monkeypatch):
+    asset = make_asset(data=(corpus / "live/train.mov").read_bytes(), prepared=False)
+    Asset.objects.filter(pk=asset.pk).update(duration_ms=2**31)
+    given = []
+    render = Sandbox.render
+
+    def listen(self: Sandbox, *arguments: object, wall_seconds: float, **options: object):
+        given.append(wall_seconds)
+        return render(self, *arguments, wall_seconds=wall_seconds, **options)
+
+    monkeypatch.setattr(Sandbox, "render", listen)
+
+    assert work_one(make_stills)
+    assert given == [60]
+
+
+def test_lost_bytes_that_are_uploaded_again_are_prepared_after_all(make_asset):
+    data = picture()
+    asset = make_asset(data=data, prepared=False)
+    store.delete(asset.blob.key)
+    for _ in range(3):
+        Stills.objects.update(due_at=timezone.now())
+        assert work_one(make_stills)
+    asset.refresh_from_db()
+    assert asset.stills.has_failed
+
+    again = make_asset(data=data, prepared=False)
+
+    assert again == asset
+    assert work_one(make_stills)
+    assert Stills.objects.get().is_prepared
+    assert b"".join(store.read(asset.blob.key, 0, len(data))) == data

@@ -108,6 +108,22 @@ def test_the_same_bytes_twice_are_one_blob_and_one_file(db):
     assert len(files_with(data)) == 1
 
 
+@pytest.mark.parametrize("harm", ["lost", "cut short"])
+def test_bytes_that_were_lost_come_back_with_the_next_upload(harm, db):
+    data = unlike_any_other()
+    blob = kept(data)
+    if harm == "lost":
+        file_of(blob).unlink()
+    else:
+        file_of(blob).write_bytes(data[:100])
+
+    again = kept(data)
+
+    assert again == blob
+    assert content(blob) == data
+    assert files_with(data) == [file_of(blob)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_same_bytes_from_two_sides_at_once_are_one_row_and_one_file(monkeypatch):
     both_have_stored = threading.Barrier(2, timeout=PATIENCE_SECONDS)
