@@ -18,6 +18,15 @@ from library.processing.headers import Header
 
 THREADS = 2
 NO_PICTURES = "This file has sound but no pictures."
+STRANGE_CODEC = (
+    "This video is coded in a way that is not taken here ({name}). "
+    "Save it as H.264 or HEVC, in MP4 or MOV, and upload that."
+)
+
+# FFmpeg has decoders for hundreds of codecs, most of them long unused and little looked after. These
+# are the ones of cameras, phones and screen recorders. None is for sound: it is never decoded.
+VIDEO_DECODERS = ("h264", "hevc", "av1", "libdav1d", "vp9", "mpeg4", "mjpeg", "prores")
+ALLOWED = {"codec_whitelist": ",".join(VIDEO_DECODERS)}
 
 # What Pillow, pillow-heif and PyAV raise over a broken file; MemoryError is not among them.
 DECODER_ERRORS: tuple[type[Exception], ...] = (
@@ -75,14 +84,34 @@ def photo_orientation(picture: Image.Image, header: Header, format_name: str) ->
 def open_video(file: BinaryIO) -> tuple[InputContainer, VideoStream]:
     """Open a MOV or MP4 from an open file: FFmpeg may neither guess a format nor open others.
 
+    Of its decoders it may use those that cameras need: told to it, and looked at again here.
+
     Raises:
         DECODER_ERRORS: it is damaged.
-        UnsupportedMediaError: there is no video track.
+        UnsupportedMediaError: there is no video track, or it is of a codec that we do not take.
     """
-    container = av.open(file, "r", format="mov", metadata_errors="ignore")
-    for stream in container.streams.video:
+    container = av.open(
+        file, "r", format="mov", metadata_errors="ignore", container_options=ALLOWED
+    )
+    try:
+        stream = _first_film(container)
+        stream.codec_context.options = ALLOWED
+        stream.thread_count = THREADS
+    except BaseException:
+        container.close()
+        raise
+    return container, stream
+
+
+def _first_film(container: InputContainer) -> VideoStream:
+    streams = container.streams.video
+    known = [stream for stream in streams if stream.codec_context is not None]
+    for stream in known:
         if stream.width and stream.height and not stream.disposition & Disposition.attached_pic:
-            stream.thread_count = THREADS
-            return container, stream
-    container.close()
+            name = stream.codec_context.codec.name
+            if name not in VIDEO_DECODERS:
+                raise UnsupportedMediaError(STRANGE_CODEC.format(name=name))
+            return stream
+    if len(known) < len(streams):  # FFmpeg itself does not know it
+        raise UnsupportedMediaError(STRANGE_CODEC.format(name="unknown"))
     raise UnsupportedMediaError(NO_PICTURES)

@@ -19,11 +19,19 @@ from tests.processing.corpus import corpus_file
 LIMITS = {"max_pixels_jpeg": 250_000_000, "max_pixels_other": 100_000_000}
 
 
-def film(path: Path, colors: list[str], *, degrees: int = 0) -> Path:
+def film(
+    path: Path,
+    colors: list[str],
+    *,
+    degrees: int = 0,
+    form: str = "mp4",
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+) -> Path:
     """Write half a second of each color, the left half white, at 160 x 96."""
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, pixels
         stream.codec_context.gop_size = 5
         if degrees:
             stream.set_display_rotation(degrees)
@@ -168,3 +176,70 @@ def test_a_playlist_dressed_as_a_film_opens_nothing(tmp_path):
 
     with pytest.raises(DamagedMediaError):
         probe(tmp_path / "film", **LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "pixels"),
+    [
+        ("mp4", "libx264", "yuv420p"),
+        ("mp4", "libx265", "yuv420p"),
+        ("mp4", "libsvtav1", "yuv420p"),
+        ("mp4", "libvpx-vp9", "yuv420p"),
+        ("mp4", "mpeg4", "yuv420p"),
+        ("mov", "mjpeg", "yuvj420p"),
+        ("mov", "prores_ks", "yuv422p10le"),
+    ],
+)
+def test_what_cameras_write_is_shown(form, codec, pixels, tmp_path):
+    source = film(tmp_path / "film", ["red"], form=form, codec=codec, pixels=pixels)
+
+    assert {file.kind for file in render(source, tmp_path).renditions} == {"thumbnail", "poster"}
+
+
+def refusal(source: Path) -> str:
+    with pytest.raises(UnsupportedMediaError) as refused:
+        probe(source, **LIMITS)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [
+        ("png", "rgb24"),
+        ("qtrle", "rgb24"),
+        ("svq1", "yuv410p"),
+        ("cinepak", "rgb24"),
+        ("jpeg2000", "rgb24"),
+    ],
+)
+def test_codecs_that_no_camera_uses_are_refused_with_a_sentence(codec, pixels, tmp_path):
+    source = film(tmp_path / "film", ["red"], form="mov", codec=codec, pixels=pixels)
+
+    assert refusal(source) == (
+        f"This video is coded in a way that is not taken here ({codec}). "
+        "Save it as H.264 or HEVC, in MP4 or MOV, and upload that."
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"), [(b"vvc1", "vvc"), (b"VP80", "vp8"), (b"png ", "png"), (b"zzzz", "unknown")]
+)
+def test_a_film_that_claims_another_codec_is_not_decoded_by_it(tag, name, tmp_path):
+    source = film(tmp_path / "film", ["red"])
+    source.write_bytes(source.read_bytes().replace(b"avc1", tag))
+
+    assert f"({name})" in refusal(source)
+
+
+def test_ffmpeg_itself_opens_no_decoder_that_is_not_allowed(tmp_path):
+    source = film(tmp_path / "film", ["red"])
+    source.write_bytes(source.read_bytes().replace(b"avc1", b"vvc1"))
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as said:
+            refusal(source)
+    finally:
+        av.logging.set_level(level)
+
+    assert any("Codec (vvc) not on whitelist" in text for _, _, text in said)
