@@ -1,15 +1,28 @@
 """The site's addresses."""
 
+from typing import NoReturn
+
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest
 from django.urls import include, path
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Passalong"
 
+
+@login_not_required
+def nowhere(_request: HttpRequest, rest: str) -> NoReturn:
+    """Answer for addresses that must not be answered by what follows below."""
+    raise Http404(rest)
+
+
 urlpatterns = [
     path("", include("library.urls")),
     path("", include("shares.urls")),
     path("accounts/", include("allauth.urls")),
+    # The admin leads from any row's number to the row's own address, which is a secret for links
+    path("admin/r/<path:rest>", nowhere),
     path("admin/", admin.site.urls),
 ]
