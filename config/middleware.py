@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
@@ -31,6 +31,20 @@ class PrivateByDefault:
             response.headers.setdefault("Cache-Control", "private, no-store")
         if is_link:
             response.headers.setdefault("X-Robots-Tag", ROBOTS)
+        return response
+
+
+class NoBodyForHead:
+    """Answer HEAD with the headers that GET would have, and no body: the web server complains of one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Drop the body; its length is told by then."""
+        response = self.get_response(request)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            response.content = b""
         return response
 
 

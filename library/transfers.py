@@ -52,7 +52,9 @@ def send(request: HttpRequest, body: Body) -> HttpResponseBase:
     etag = f'"{body.etag}"'
     known = parse_etags(request.headers.get("If-None-Match", ""))
     if "*" in known or etag in (tag.removeprefix("W/") for tag in known):
-        return _with_headers(HttpResponse(status=304), body, etag)
+        unchanged = HttpResponse(status=304)
+        del unchanged["Content-Type"]  # that of the body which is not sent
+        return _with_headers(unchanged, body, etag)
     try:
         span = _requested_range(request, etag, body.size_bytes)
     except RangeNotSatisfiableError:

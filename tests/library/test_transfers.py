@@ -203,6 +203,7 @@ def test_what_the_browser_has_is_not_sent_again(known, method):
 
     assert (response.status_code, response.content) == (304, b"")
     assert response["ETag"] == '"abc"'
+    assert "Content-Type" not in response
 
 
 @pytest.mark.parametrize("known", ['"abd"', "abc", "", 'w/"abc"', '"ab", "c"', '"*"'])
