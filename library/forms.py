@@ -4,14 +4,24 @@ from django import forms
 from django.http import HttpRequest
 
 from library.models import User
+from library.wording import check_name, one_line
+
+
+class NameField(forms.CharField):
+    """A person's name: what is pasted with line breaks becomes one line."""
+
+    def to_python(self, value: str | None) -> str:
+        """Make one line of it."""
+        return one_line(super().to_python(value) or "")
 
 
 class SignupForm(forms.Form):
     """What sign-up asks beside address and password."""
 
-    display_name = forms.CharField(
+    display_name = NameField(
         label="Your name",
         max_length=80,
+        validators=[check_name],
         help_text="People to whom you pass something along will see it.",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )

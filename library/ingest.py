@@ -1,6 +1,5 @@
 """Take an uploaded file into somebody's library."""
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -13,9 +12,9 @@ from library.facts import asset_fields
 from library.models import Asset, Blob, Stills, User
 from library.processing.values import Facts
 from library.storage import BlobGoneError, Part, hold, keep
+from library.wording import visible
 
 NAME_MAX_CHARACTERS = 255
-UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,7 @@ def accept_upload(owner: User, part: Part, *, name: str, now: datetime) -> Accep
 def clean_name(name: str) -> str:
     """Return the last part of a file's name without control and direction characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    composed = unicodedata.normalize("NFC", last)
-    shown = "".join(c for c in composed if unicodedata.category(c) not in UNSHOWN).strip()
+    shown = visible(last)
     return "unnamed" if shown in {"", ".", ".."} else shown[-NAME_MAX_CHARACTERS:]
 
 

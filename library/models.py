@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from library.wording import check_name
 from library.work import Work, WorkState
 
 
@@ -36,7 +37,7 @@ class User(AbstractUser):
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
-    display_name = models.CharField(max_length=80)
+    display_name = models.CharField(max_length=80, validators=[check_name])
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar = ["display_name"]
