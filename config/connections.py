@@ -25,10 +25,21 @@ def sqlite_database(path: Path) -> dict[str, Any]:
     }
 
 
-def database(url: str, *, sqlite_path: Path) -> dict[str, Any]:
-    """Describe the main database: `postgresql://user:password@host:port/name`, or SQLite when empty."""
+def databases(url: str, *, folder: Path) -> dict[str, dict[str, Any]]:
+    """Describe the main database and that of the cache.
+
+    `postgresql://user:password@host:port/name` is both; when empty, each is a SQLite file.
+    """
     if not url:
-        return sqlite_database(sqlite_path)
+        return {
+            "default": sqlite_database(folder / "passalong.sqlite3"),
+            "cache": sqlite_database(folder / "cache.sqlite3"),
+        }
+    main = _postgresql(url)
+    return {"default": main, "cache": {**main, "TEST": {"MIRROR": "default"}}}
+
+
+def _postgresql(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
         msg = f"DATABASE_URL starts with {parts.scheme}://; it can be postgresql://."

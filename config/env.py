@@ -1,6 +1,8 @@
 """Typed values from the environment and from a `.env` file beside manage.py."""
 
+import fcntl
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -76,3 +78,27 @@ def flag(name: str, *, default: bool = False) -> bool:
         msg = f"{name} is {value!r}; it can be 1 or 0."
         raise ImproperlyConfigured(msg)
     return _WORDS[value]
+
+
+def kept_secret(path: Path, *, random_bytes: int) -> str:
+    """Return the secret in a file, which is made where there is none.
+
+    It is whole and on disk before it is used. A file that a power cut left empty is made anew.
+    """
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # of processes that start together, one makes it
+        if path.is_file() and (kept := path.read_text(encoding="ascii").strip("\0 \n")):
+            return kept
+        part = path.with_name(f"{path.name}.part")
+        part.unlink(missing_ok=True)
+        made = secrets.token_urlsafe(random_bytes)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+        os.fsync(folder)
+        return made
+    finally:
+        os.close(folder)

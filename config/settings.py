@@ -1,7 +1,6 @@
 """Settings, all from the environment; `.env.example` names each variable with its default."""
 
 import os
-import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,20 +41,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 DEBUG = env.flag("DEBUG")
 
 
-def _secret_key() -> str:
-    """Return the key from the environment, or one made once and kept in DATA_DIR."""
-    if given := env.text("SECRET_KEY"):
-        return given
-    path = DATA_DIR / "secret.key"
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
-    return path.read_text(encoding="ascii")
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env.text("SECRET_KEY") or env.kept_secret(DATA_DIR / "secret.key", random_bytes=50)
+SETUP_CODE = env.kept_secret(DATA_DIR / "setup.code", random_bytes=16)  # for the first account
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -78,6 +65,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "config.middleware.NoBodyForHead",
     "config.middleware.PrivateByDefault",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -113,14 +101,9 @@ TEMPLATES = [
     }
 ]
 
-# Database; allauth's throttles live in a second file, so that they never wait for a library's writes
+# Database; beside SQLite, allauth's throttles have a file of their own and never wait for a library's writes
 
-DATABASES = {
-    "default": connections.database(
-        env.text("DATABASE_URL"), sqlite_path=DATA_DIR / "passalong.sqlite3"
-    ),
-    "cache": connections.sqlite_database(DATA_DIR / "cache.sqlite3"),
-}
+DATABASES = connections.databases(env.text("DATABASE_URL"), folder=DATA_DIR)
 DATABASE_ROUTERS = ["config.routers.CacheRouter"]
 CACHES = {
     "default": {

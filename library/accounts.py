@@ -5,10 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.contrib import messages
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from library.models import User
 
@@ -25,37 +27,29 @@ def is_unclaimed() -> bool:
     return not User.objects.filter(is_superuser=True).exists()
 
 
-def setup_code() -> str:
-    """Return the code that lets its bearer make the first account of a public site; made once."""
-    path = settings.DATA_DIR / "setup.code"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(16), encoding="ascii")
-    return path.read_text(encoding="ascii")
-
-
 def may_claim(request: HttpRequest) -> bool:
     """Tell whether an account made by this visitor now becomes the site's first superuser.
 
-    On a loopback address anybody who reaches the form; elsewhere only the bearer of the set-up link
-    that `manage.py up` prints, so that no stranger is first.
+    Only the bearer of the set-up link that `manage.py up` prints, so that no stranger is first. Where
+    a request seems to come from says nothing: a proxy on the same machine makes all of them local.
     """
-    return is_unclaimed() and (
-        settings.IS_LOOPBACK or request.session.get(SETUP_SESSION_KEY, False)
-    )
+    return is_unclaimed() and bool(request.session.get(SETUP_SESSION_KEY, False))
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """allauth's questions, answered for this site."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Open by setting, and for whoever may make the first account."""
-        given = request.GET.get("setup", "")
-        if given and secrets.compare_digest(given.encode(), setup_code().encode()):
+        """Open by setting; before the first account, for whoever has the set-up code, which is asked for."""
+        if not is_unclaimed():
+            return bool(settings.SIGN_UPS == "open")
+        given = request.GET.get("setup", "").strip()
+        if secrets.compare_digest(given.encode(), settings.SETUP_CODE.encode()):
             request.session[SETUP_SESSION_KEY] = True
-        if is_unclaimed():
-            return may_claim(request)
-        return bool(settings.SIGN_UPS == "open")
+        if not may_claim(request):
+            page = TemplateResponse(request, "account/set_up.html", {"is_wrong": bool(given)})
+            raise ImmediateHttpResponse(page.render())
+        return True
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail whose links start with the site's own address, whatever host the request named."""
@@ -72,6 +66,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Make the account; the first one is confirmed at once and may do everything."""
         user.display_name = form.cleaned_data["display_name"]
         with transaction.atomic():
+            if request.session.get(SETUP_SESSION_KEY):
+                _wait_for_others()
             claims = may_claim(request)
             user.is_staff = user.is_superuser = claims
             saved: User = super().save_user(request, user, form, commit)
@@ -84,3 +80,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 "your address counts as confirmed, and /admin/ is open to you.",
             )
         return saved
+
+
+def _wait_for_others() -> None:
+    """Let two who would both be first follow each other; SQLite's transactions do so anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            table = connection.ops.quote_name(User._meta.db_table)
+            cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")

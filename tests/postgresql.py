@@ -67,6 +67,7 @@ class OnPostgreSQL:
         }
         self.run_manage("migrate", "--verbosity", "0")
         self.run_manage("createcachetable", "--database", "cache", "--verbosity", "0")
+        self.run_manage("collectstatic", "--no-input", "--verbosity", "0")
 
     def run_manage(self, *words: str) -> str:
         return self._run("manage.py", *words)

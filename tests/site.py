@@ -59,6 +59,11 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def setup_path(self) -> str:
+        """Return where the first account is made, as the console says it."""
+        return f"/accounts/signup/?setup={(self.data_dir / 'setup.code').read_text()}"
+
+    @property
     def log(self) -> str:
         return (self.data_dir / "up.log").read_text(errors="replace")
 

@@ -10,12 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import upload
+from tests.site import Site
 
 WIDTHS = {320: 640, 390: 844, 1280: 860, 2560: 1300}
 
 
 @pytest.fixture(scope="module")
-def shown(member: Page, paintings: list[Path]) -> dict[str, str]:
+def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
     """Fill Alice's library, pass four pictures along, and return the address of each page."""
     upload(member, paintings)
     member.goto("/library/")
@@ -36,7 +37,8 @@ def shown(member: Page, paintings: list[Path]) -> dict[str, str]:
         "share-item": f"{link}2/",
         "ended": "/s/there-is-no-such-link/",
         "home": "/",
-        "sign-up": "/accounts/signup/",
+        "set-up": "/accounts/signup/?setup=wrong",
+        "sign-up": site.setup_path,
         "log-in": "/accounts/login/",
         "password": "/accounts/password/change/",
         "address": "/accounts/email/",
@@ -74,7 +76,9 @@ def look(request) -> Callable[[Page, str], None]:
     return look_at
 
 
-@pytest.mark.parametrize("name", ["share", "share-item", "ended", "home", "sign-up", "log-in"])
+@pytest.mark.parametrize(
+    "name", ["share", "share-item", "ended", "home", "set-up", "sign-up", "log-in"]
+)
 def test_strangers_pages_fit_every_width(name: str, shown, stranger: Page, look):
     stranger.goto(shown[name])
 

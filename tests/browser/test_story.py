@@ -34,9 +34,12 @@ PREPARING = (
 )
 
 
-def sign_up(page: Page, name: str, email: str) -> None:
+def sign_up(page: Page, name: str, email: str, code: str = "") -> None:
     page.goto("/")
     page.get_by_role("link", name="Sign Up").click()
+    if code:
+        page.get_by_label("Set-up code").fill(code)
+        page.get_by_role("button", name="Continue").click()
     page.get_by_label("Your name").fill(name)
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
@@ -57,7 +60,7 @@ def files(corpus) -> list[Path]:
 def test_from_an_upload_to_a_stopped_link(open_page, site: Site, files: list[Path], tmp_path: Path):
     alice = open_page()
     alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    sign_up(alice, "Alice Doe", "alice@example.org")
+    sign_up(alice, "Alice Doe", "alice@example.org", site.setup_path.partition("=")[2])
     expect(alice.get_by_text("This is the first account")).to_be_visible()
 
     upload(alice, files)

@@ -108,3 +108,29 @@ print(json.dumps(at_once(*[hold_many] * 8)))
     )
 
     assert ends == [30] * 8
+
+
+def test_of_two_first_accounts_at_the_same_moment_one_becomes_superuser(postgresql):
+    answers, superusers = json.loads(
+        postgresql.run(
+            """
+import json
+from django.conf import settings
+from django.test import Client
+from library.models import User
+User.objects.all().delete()
+
+def first(name):
+    client = Client(headers={"host": "127.0.0.1"})
+    client.get("/accounts/signup/", {"setup": settings.SETUP_CODE})
+    fields = {"email": f"{name}@example.org", "display_name": name, "password1": "a long enough sentence"}
+    return lambda: client.post("/accounts/signup/", fields).status_code
+
+acts = [first(f"first{n}") for n in range(6)]
+print(json.dumps([at_once(*acts), User.objects.filter(is_superuser=True).count()]))
+"""
+        ).splitlines()[-1]
+    )
+
+    assert answers == [302] * 6
+    assert superusers == 1

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_a_file_of_variables_that_is_not_there_is_no_error(tmp_path):
 
 
 def test_without_an_address_the_database_is_a_durable_file(tmp_path):
-    found = connections.database("", sqlite_path=tmp_path / "x.sqlite3")
+    found = connections.databases("", folder=tmp_path)["default"]
 
     assert found["ENGINE"] == "django.db.backends.sqlite3"
     assert found["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
@@ -113,7 +114,7 @@ def test_without_an_address_the_database_is_a_durable_file(tmp_path):
 def test_the_address_of_a_database_is_taken_apart(tmp_path):
     url = "postgresql://al%40ice:p%2Fw@db.example:5433/photos%20x?sslmode=require"
 
-    found = connections.database(url, sqlite_path=tmp_path / "x")
+    found = connections.databases(url, folder=tmp_path)["default"]
 
     assert found["ENGINE"] == "django.db.backends.postgresql"
     assert (found["USER"], found["PASSWORD"]) == ("al@ice", "p/w")
@@ -143,7 +144,7 @@ def test_the_address_of_a_mail_server_is_taken_apart(url, port, tls, ssl, tmp_pa
 @pytest.mark.parametrize("url", ["mysql://x/y", "x.sqlite3", "sqlite:///x"])
 def test_other_databases_are_refused(url, tmp_path):
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL starts with"):
-        connections.database(url, sqlite_path=tmp_path)
+        connections.databases(url, folder=tmp_path)
 
 
 @pytest.mark.parametrize("url", ["http://mail.example", "mail.example"])
@@ -337,3 +338,48 @@ def test_only_the_owner_of_the_site_may_look_into_its_folders(tmp_path):
 
     for folder in ("blobs", "incoming"):
         assert (tmp_path / "data" / folder).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("torn", [b"", b"\0\0\0\0"])
+@pytest.mark.parametrize("name", ["secret.key", "setup.code"])
+def test_a_secret_that_a_power_cut_left_empty_is_made_anew(name, torn, tmp_path):
+    (tmp_path / name).write_bytes(torn)
+
+    shown = [read_settings(tmp_path, "SECRET_KEY", "SETUP_CODE") for _ in range(2)]
+
+    assert [each.returncode for each in shown] == [0, 0], shown[0].stderr
+    assert shown[0].stdout == shown[1].stdout
+    assert len((tmp_path / name).read_text()) >= 22
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    order: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+    monkeypatch.setattr(os, "fsync", lambda file: (order.append("fsync"), fsync(file))[1])
+    monkeypatch.setattr(Path, "rename", lambda a, b: (order.append("rename"), rename(a, b))[1])
+
+    secret = env.kept_secret(tmp_path / "key", random_bytes=16)
+
+    assert order == ["fsync", "rename", "fsync"]
+    assert env.kept_secret(tmp_path / "key", random_bytes=16) == secret
+    assert list(tmp_path.iterdir()) == [tmp_path / "key"]
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_processes_that_start_together_have_the_same_secret(left, tmp_path):
+    if left is not None:
+        (tmp_path / "key").write_bytes(left)
+
+    with ThreadPoolExecutor(8) as pool:
+        made = pool.map(lambda _: env.kept_secret(tmp_path / "key", random_bytes=16), range(40))
+
+    assert len(set(made)) == 1
+
+
+def test_with_an_address_the_cache_is_in_the_same_database(tmp_path):
+    found = connections.databases("postgresql://u:p@db:5433/photos", folder=tmp_path)
+
+    main, cache = found["default"], found["cache"]
+    assert {**cache, "TEST": None} == {**main, "TEST": None}
+    assert (main["NAME"], main["HOST"], main["PORT"]) == ("photos", "db", 5433)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,8 +64,18 @@ def refusal(folder: Path, **variables: str) -> str:
 def test_it_serves_and_says_where(site):
     assert site.answers()
     assert f"Passalong is at {site.url}/ (ready in " in site.log
-    assert f"at {site.url}/accounts/signup/\n" in site.log
+    assert f"at {site.url}{site.setup_path}\n" in site.log
     assert set(site.children()) == set(COMMANDS)
+
+
+def test_asking_for_the_head_of_a_page_is_nothing_to_warn_of(site):
+    for path in ("/", "/accounts/login/"):
+        request = urllib.request.Request(site.url + path, method="HEAD")
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+            assert (answer.status, answer.read()) == (200, b"")
+            assert int(answer.headers["Content-Length"]) > 0
+
+    assert "WARNING gunicorn" not in site.log
 
 
 def test_every_child_has_a_process_group_of_its_own(site):

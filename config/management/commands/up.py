@@ -6,6 +6,8 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from config import env, queue_folder
 from config.supervisor import Child, Supervisor
-from library.accounts import is_unclaimed, setup_code
+from library.accounts import is_unclaimed
 
 THREADS = 64
 REQUEST_LINE_BYTES = 8190
@@ -34,7 +36,7 @@ class Command(BaseCommand):
         _refuse_taken_port()
         lock = _only_one()
         queue_folder.empty(settings.QUEUE_DIR)
-        self._bring_up_to_date()
+        _in_a_child(self._bring_up_to_date)
         started = time.monotonic()
         announced = False
 
@@ -60,21 +62,28 @@ class Command(BaseCommand):
             self._say("collecting static files")
             call_command("collectstatic", verbosity=0, interactive=False, clear=True)
             stamp.write_text(digest)
-        connection.close()
 
     def _announce(self, seconds: float) -> None:
         self._say(
             f"Passalong is at {settings.PUBLIC_BASE_URL}/ (ready in {seconds:.1f} s; Ctrl-C ends it)"
         )
         if is_unclaimed():
-            address = f"{settings.PUBLIC_BASE_URL}/accounts/signup/"
-            code = "" if settings.IS_LOOPBACK else f"?setup={setup_code()}"
-            self._say(f"Make the first account, which will look after the site, at {address}{code}")
+            address = f"{settings.PUBLIC_BASE_URL}/accounts/signup/?setup={settings.SETUP_CODE}"
+            self._say(f"Make the first account, which will look after the site, at {address}")
         connection.close()
 
     def _say(self, message: str) -> None:
         self.stdout.write(message)
         self.stdout.flush()
+
+
+def _in_a_child(act: Callable[[], None]) -> None:
+    """Do something in a process of its own, so that what it loads leaves with it."""
+    child = get_context("fork").Process(target=act)
+    child.start()
+    child.join()
+    if child.exitcode:
+        raise CommandError("The site can't start: what went wrong stands above.")
 
 
 def _children() -> list[Child]:
