@@ -4,7 +4,6 @@ from typing import NoReturn
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest
 from django.urls import include, path
 
@@ -12,7 +11,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 admin.site.site_header = admin.site.site_title = "Passalong"
 
 
-@login_not_required
 def nowhere(_request: HttpRequest, rest: str) -> NoReturn:
     """Answer for addresses that must not be answered by what follows below."""
     raise Http404(rest)

@@ -242,7 +242,7 @@ def test_the_sheet_says_what_they_will_see_and_until_when(headers, alice, as_ali
     assert "2 Photos" in html
     ends = [moment + timedelta(days=30) for moment in (before, timezone.now())]
     assert any(f"{end:%-d %B %Y}" in html for end in ends)
-    assert "Your name, Alice Doe, and the files as they are" in html
+    assert "Your name, <bdi>Alice Doe</bdi>, and the files as they are" in html
     assert "Nothing is removed" in html
 
 

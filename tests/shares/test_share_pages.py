@@ -47,7 +47,7 @@ def test_the_page_says_what_it_is_who_sent_it_and_until_when(make_share, alice, 
 
     assert "<h1>3 Photos, 1 Video</h1>" in html
     assert "<title>3 Photos, 1 Video · Passalong</title>" in html
-    assert "Alice Doe passed along 3 photos and 1 video" in html
+    assert "<bdi>Alice Doe</bdi> passed along 3 photos and 1 video" in html
     assert f'<time datetime="{share.expires_at:%Y-%m-%dT%H:%M:%SZ}">' in html
     assert "4 kB" in html
     assert "Files as they are, with all their data" in html
