@@ -7,12 +7,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from library import bells, work
 from library.http import MemberRequest, SiteRequest, private_page, short_text
-from library.models import Asset, AssetQuerySet, Rendition, Stills
+from library.keyset import Place
+from library.models import AssetQuerySet, Rendition, Stills, User
 from library.tiles import days_of, no_picture, tile_of
 from library.transfers import blob_body, send
 
@@ -32,18 +34,19 @@ def home(request: HttpRequest) -> HttpResponseBase:
 @vary_on_headers("HX-Request")
 @require_safe
 def grid(request: MemberRequest) -> HttpResponseBase:
-    """Show the library by day, newest first; htmx asks for later pages by the last item's id."""
-    last = _asset_or_none(request, request.GET.get("after", ""))
+    """Show the library by day, newest first; htmx asks for later pages by the last item's place."""
+    after = Place.parse(request.GET.get("after", ""))
     assets = _library(request).newest_first()
-    if last is not None:
-        assets = assets.after(last.taken_at, last.pk)
+    if after is not None:
+        assets = assets.after(after.taken_at, after.pk)
     found = list(assets[: PAGE_ASSETS + 1])
     days = days_of(found[:PAGE_ASSETS])
-    continues = bool(request.htmx and last and days and days[0].on == last.taken_at.date())
+    continues = bool(request.htmx and after and days and days[0].on == after.taken_at.date())
     context = {
+        "name": f"library-{_pseudonym(request.user)}",
         "days": days[1:] if continues else days,
         "continued": days[0] if continues else None,
-        "next": found[PAGE_ASSETS - 1] if len(found) > PAGE_ASSETS else None,
+        "next": str(Place.of(found[PAGE_ASSETS - 1])) if len(found) > PAGE_ASSETS else None,
         "link": _uuid_or_none(request.GET.get("link", "")),
     }
     template = "library/grid.html#page" if request.htmx else "library/grid.html"
@@ -110,9 +113,9 @@ def _library(request: MemberRequest) -> AssetQuerySet:
     return request.user.assets.in_library().with_stills()
 
 
-def _asset_or_none(request: MemberRequest, text: str) -> Asset | None:
-    uuid = _uuid_or_none(text)
-    return request.user.assets.filter(uuid=uuid).first() if uuid else None
+def _pseudonym(user: User) -> str:
+    """Return what tells members apart in one browser, and says no more of them."""
+    return salted_hmac("library.grid", str(user.pk)).hexdigest()[:12]
 
 
 def _uuid_or_none(text: str) -> UUID | None:

@@ -11,8 +11,11 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from library import views
+from library.keyset import Place
 from library.models import Asset, Rendition, Stills, User
 from library.stills import make_stills
 from tests.rows import make_assets, work_one
@@ -180,12 +183,13 @@ def test_nobody_sees_anothers_items_in_a_grid_or_among_tiles(as_bob, make_asset)
         assert asset.name.encode() not in page
 
 
-def test_anothers_item_is_no_place_to_read_on_from(as_bob, bob, make_asset):
-    (newer,) = make_day(bob, 1, timezone.now() + timedelta(days=1))
+def test_a_place_is_a_moment_and_leads_into_nobody_elses_library(as_bob, bob, make_asset):
+    (older,) = make_day(bob, 1, timezone.now() - timedelta(days=1))
+    hers = make_asset()
 
-    page = as_bob.get(f"{GRID}?after={make_asset().uuid}").content
+    page = as_bob.get(f"{GRID}?after={Place.of(hers)}").content
 
-    assert ids(page) == [str(newer.uuid)]
+    assert ids(page) == [str(older.uuid)]
 
 
 def test_what_lies_in_recently_deleted_is_not_in_the_library(as_alice, make_asset):
@@ -283,14 +287,31 @@ def test_what_is_uploaded_while_somebody_reads_moves_nothing(as_alice, alice, tw
     assert len(ids(second)) == 2
 
 
-def test_reading_goes_on_behind_an_item_that_was_deleted_in_the_meantime(
-    as_alice, alice, two_a_page
+@pytest.mark.parametrize("how", ["deleted", "gone for good"])
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_reading_goes_on_behind_an_item_that_went_in_the_meantime(
+    headers, how, as_alice, alice, two_a_page
 ):
     assets = make_day(alice, 4, NOON)
     more = link_to_more(as_alice.get(GRID).content)
-    Asset.objects.filter(pk=assets[2].pk).update(removed_at=timezone.now())
+    last = Asset.objects.filter(pk=assets[2].pk)
+    last.delete() if how == "gone for good" else last.update(removed_at=timezone.now())
 
-    assert ids(as_alice.get(GRID + more).content) == [str(a.uuid) for a in (assets[1], assets[0])]
+    page = as_alice.get(GRID + more, headers=headers).content
+
+    assert ids(page) == [str(a.uuid) for a in (assets[1], assets[0])]
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.integers(1, 2**63 - 1))
+def test_a_place_reads_back_as_it_was_written(taken_at, pk):
+    place = Place(taken_at, pk)
+
+    assert Place.parse(str(place)) == place if pk < 10**18 else Place.parse(str(place)) is None
+
+
+@pytest.mark.parametrize("text", ["", "-", "1-", "-1", "1-1-1", "9" * 18 + "-1", "1-x", "１-１"])
+def test_what_is_no_place_is_none(text):
+    assert Place.parse(text) is None
 
 
 def test_htmx_gets_the_later_tiles_only_and_a_browser_the_whole_page(as_alice, alice, two_a_page):
@@ -519,7 +540,7 @@ def test_reading_writes_nothing(as_alice, make_asset, two_a_page):
     assets = [make_asset(), make_asset(), make_asset(prepared=False)]
     paths = [path for asset in assets for path in addresses_of(asset) if "retry" not in path]
     tiles = "&".join(f"id={asset.uuid}" for asset in assets)
-    paths += ["/", GRID, f"{GRID}?after={assets[1].uuid}", f"{GRID}tiles/?{tiles}"]
+    paths += ["/", GRID, f"{GRID}?after={Place.of(assets[1])}", f"{GRID}tiles/?{tiles}"]
     before = list(Asset.objects.values()), list(Rendition.objects.values())
 
     with nothing_is_written():
