@@ -1,7 +1,8 @@
 """THE GATE: every answer below /s/<token>/ comes through here, and asks the database each time.
 
-Unknown tokens are 404. A link that was stopped, has expired, or whose sender is suspended is 410:
-the same page for all three, with nothing of the content. Nothing about access is ever cached.
+Unknown tokens are 404. A link that was stopped, has expired, whose sender is suspended, or that has
+nothing to show is 410: the same page for all four, with nothing of the content. Nothing about
+access is ever cached.
 """
 
 import re
@@ -34,15 +35,14 @@ def open_share(token: str, *, now: datetime) -> Share:
 
     Raises:
         Http404: no link ever had this token.
-        EndedError: it was stopped, has expired, or its sender is suspended.
+        EndedError: it was stopped, has expired, its sender is suspended, or nothing is in it now.
     """
-    well_formed = TOKEN.fullmatch(token)
-    share = (
-        Share.objects.select_related("sender").filter(token=token).first() if well_formed else None
-    )
+    if not TOKEN.fullmatch(token):
+        raise Http404("no such link")
+    share = Share.objects.select_related("sender").with_content().filter(token=token).first()
     if share is None:
         raise Http404("no such link")
-    if not share.is_open_at(now):
+    if not (share.is_open_at(now) and share.shows_something):
         raise EndedError
     return share
 

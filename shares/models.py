@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.urls import reverse
 
 from library.models import Asset, BlobKey
@@ -25,6 +25,11 @@ class ShareQuerySet(models.QuerySet["Share"]):
     def newest_first(self) -> Self:
         """Order by the moment of making."""
         return self.order_by("-created_at", "-id")
+
+    def with_content(self) -> Self:
+        """Add `shows_something`: whether a recipient would see any item."""
+        shown = ShareItem.objects.shown().filter(share=OuterRef("pk"))
+        return self.annotate(shows_something=Exists(shown))
 
     def with_first_items(self) -> Self:
         """Add the ids of the first three items that are shown, None where there are fewer."""
@@ -58,7 +63,8 @@ class Share(models.Model):
     epoch = models.PositiveIntegerField(default=0)  # moves whenever something allowed no longer is
 
     objects = ShareQuerySet.as_manager()
-    if TYPE_CHECKING:  # what with_first_items() adds
+    if TYPE_CHECKING:  # what with_content() and with_first_items() add
+        shows_something: bool
         item_0: int | None
         item_1: int | None
         item_2: int | None

@@ -231,7 +231,7 @@ def test_a_selection_of_nothing_is_nothing(items, wide_share, carol):
 def test_a_link_without_items_has_no_archive(wide_share, carol):
     wide_share.items.update(removed_at=timezone.now())
 
-    assert carol.get(archive_url(wide_share)).status_code == 404
+    assert carol.get(archive_url(wide_share)).status_code == 410
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from library.models import Asset
+
 pytestmark = pytest.mark.django_db
 
 STATES = {
@@ -15,6 +17,7 @@ STATES = {
     "expired": 410,
     "ended": 410,
     "suspended": 410,
+    "empty": 410,
 }
 VALUES = {"position": 1, "kind": "thumbnail", "rest": "some/file.css"}
 
@@ -61,6 +64,8 @@ def token_in(make_share):
                 )
             case "ended":
                 share.ended_at = now
+            case "empty":
+                share.items.update(asset=None)
             case "suspended":
                 share.sender.is_active = False
                 share.sender.save()
@@ -111,7 +116,7 @@ def test_an_open_link_answers_without_an_account(route, make_share, carol):
         assert response["Cache-Control"] == expected
 
 
-@pytest.mark.parametrize("state", ["stopped", "expired", "suspended"])
+@pytest.mark.parametrize("state", ["stopped", "expired", "suspended", "empty"])
 def test_the_page_of_an_ended_link_is_the_same_whatever_ended_it(state, token_in, carol):
     ended = carol.get(reverse("shares:page", args=[token_in("ended")]))
 
@@ -143,3 +148,15 @@ def test_both_forms_of_the_rule_agree_around_the_end(seconds, make_share):
     in_sql = type(share).objects.open_at(moment).filter(pk=share.pk).exists()
 
     assert in_sql == share.is_open_at(moment) == (seconds < 0)
+
+
+def test_a_link_comes_back_with_its_items(make_share, carol):
+    share = make_share()
+    page = share.get_absolute_url()
+    assets = Asset.objects.filter(share_items__share=share)
+
+    assets.update(removed_at=timezone.now())
+    assert carol.get(page).status_code == 410
+    assets.update(removed_at=None)
+
+    assert carol.get(page).status_code == 200
