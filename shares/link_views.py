@@ -39,11 +39,12 @@ def links(request: MemberRequest) -> HttpResponseBase:
 def new(request: MemberRequest) -> HttpResponseBase:
     """Show the sheet for a selection. Nothing is made yet."""
     try:
-        assets = _selection(request)
+        assets = selected_assets(request.user, _chosen(request), max_items=settings.SHARE_MAX_ITEMS)
     except SelectionRefusedError as error:
-        return _fragment(request, "shares/new.html", "sheet", {"problem": str(error)}, status=400)
+        return _refused(request, error)
     context = {
-        "chosen": [str(asset.uuid) for asset in assets],
+        # a fragment stands over the grid, whose own form has them
+        "chosen": [] if request.htmx else [str(asset.uuid) for asset in assets],
         "title": _title(assets),
         "expires_at": timezone.now() + _lifetime(),
         "strip": _strip(assets),
@@ -81,33 +82,36 @@ def stop(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 
 def _make(request: MemberRequest) -> HttpResponseBase:
     try:
-        assets = _selection(request)
+        share = publish_share(
+            request.user,
+            _chosen(request),
+            max_items=settings.SHARE_MAX_ITEMS,
+            now=timezone.now(),
+            lifetime=_lifetime(),
+        )
     except SelectionRefusedError as error:
-        if request.accepts("text/html"):
-            return _fragment(
-                request, "shares/new.html", "sheet", {"problem": str(error)}, status=400
-            )
-        return private_page(JsonResponse({"problem": str(error)}, status=400))
-    share = publish_share(request.user, assets, now=timezone.now(), lifetime=_lifetime())
+        return _refused(request, error)
     where = redirect("shares:link", uuid=share.uuid)
     if request.accepts("text/html"):
         return where
-    return private_page(
-        JsonResponse(
-            {"url": share.public_url, "sheet": where["Location"], "link": str(share.uuid)},
-            status=201,
-        )
-    )
+    made = {"url": share.public_url, "sheet": where["Location"], "link": str(share.uuid)}
+    return private_page(JsonResponse(made, status=201))
 
 
-def _selection(request: MemberRequest) -> list[Asset]:
+def _chosen(request: MemberRequest) -> list[UUID]:
     try:
-        uuids = [UUID(text) for text in request.POST.getlist("asset")]
+        return [UUID(text) for text in request.POST.getlist("asset")]
     except ValueError as error:
         raise SelectionRefusedError(
             "This selection can't be read. Reload the page and choose again."
         ) from error
-    return selected_assets(request.user, uuids, max_items=settings.SHARE_MAX_ITEMS)
+
+
+def _refused(request: MemberRequest, error: SelectionRefusedError) -> HttpResponseBase:
+    told: dict[str, object] = {"problem": str(error), "gone": [str(uuid) for uuid in error.gone]}
+    if request.accepts("text/html"):
+        return _fragment(request, "shares/new.html", "sheet", told, status=400)
+    return private_page(JsonResponse(told, status=400))
 
 
 def _lifetime() -> timedelta:

@@ -6,17 +6,25 @@ from uuid import UUID
 
 from django.db import models, transaction
 
-from library.models import Asset, User
-from library.storage import hold
+from library.models import Asset, Blob, User
+from library.storage import BlobGoneError, hold
 from shares.models import Share, ShareItem
 
 
 class SelectionRefusedError(ValueError):
-    """The selection can't become a link; the message says why."""
+    """The selection can't become a link; the message says why. `gone` is what is not there."""
+
+    def __init__(self, message: str, *, gone: Iterable[UUID] = ()) -> None:
+        super().__init__(message)
+        self.gone = sorted(gone)
 
 
-def selected_assets(owner: User, uuids: Iterable[UUID], *, max_items: int) -> list[Asset]:
+def selected_assets(
+    owner: User, uuids: Iterable[UUID], *, max_items: int, lock: bool = False
+) -> list[Asset]:
     """Return these assets of the owner's library by moment of capture, oldest first.
+
+    With `lock`, none of them can be removed before the running transaction ends.
 
     Raises:
         SelectionRefusedError: nothing is selected, too much is, or something is not there.
@@ -28,25 +36,34 @@ def selected_assets(owner: User, uuids: Iterable[UUID], *, max_items: int) -> li
         raise SelectionRefusedError(
             f"A link takes {max_items:,} items at most; {len(wanted):,} are selected."
         )
-    found = owner.assets.in_library().filter(uuid__in=wanted).with_stills()
-    assets = list(found.order_by("taken_at", "id"))
-    if len(assets) != len(wanted):
-        raise SelectionRefusedError(
-            "Some of these items are not in your library. Reload the page and choose again."
-        )
+    found = owner.assets.in_library().filter(uuid__in=wanted)
+    locked = found.order_by("pk").select_for_update(no_key=True)
+    found = locked if lock else found.with_stills()
+    assets = sorted(found, key=lambda asset: (asset.taken_at, asset.pk))
+    if gone := wanted - {asset.uuid for asset in assets}:
+        raise _gone(gone)
     return assets
 
 
 @transaction.atomic
-def publish_share(owner: User, assets: list[Asset], *, now: datetime, lifetime: timedelta) -> Share:
-    """Create a share of the owner's assets, in this order, open until `now + lifetime`.
+def publish_share(
+    owner: User, uuids: Iterable[UUID], *, max_items: int, now: datetime, lifetime: timedelta
+) -> Share:
+    """Create a share of the owner's assets, by moment of capture, open until `now + lifetime`.
 
     The link works from this moment; what is still being prepared shows as such.
 
     Raises:
-        BlobGoneError: a file was removed in the meantime.
+        SelectionRefusedError: as `selected_assets`, or a file was removed in the meantime.
     """
-    hold({asset.blob_id for asset in assets}, now=now)
+    assets = selected_assets(owner, uuids, max_items=max_items, lock=True)
+    blobs = {asset.blob_id for asset in assets}
+    try:
+        hold(blobs, now=now)
+    except BlobGoneError as error:
+        living = Blob.objects.filter(pk__in=blobs, condemned_at=None).values_list("pk", flat=True)
+        blobs.difference_update(living)
+        raise _gone(asset.uuid for asset in assets if asset.blob_id in blobs) from error
     share = Share.objects.create(
         sender=owner,
         privacy=Share.Privacy.EVERYTHING,
@@ -59,6 +76,16 @@ def publish_share(owner: User, assets: list[Asset], *, now: datetime, lifetime: 
         for position, asset in enumerate(assets, start=1)
     )
     return share
+
+
+def _gone(uuids: Iterable[UUID]) -> SelectionRefusedError:
+    gone = set(uuids)
+    items = "1 of these items is" if len(gone) == 1 else f"{len(gone):,} of these items are"
+    return SelectionRefusedError(
+        f"{items} not in your library any more, so no link was made. "
+        "Go back, and press Share again for the others.",
+        gone=gone,
+    )
 
 
 def stop_share(share: Share, *, now: datetime) -> None:

@@ -165,7 +165,11 @@ def make_share(db, make_asset) -> Callable[..., Share]:
         assets = assets if assets is not None else [make_asset(), make_asset()]
         now = timezone.now()
         share = publish_share(
-            assets[0].owner, assets, now=now, lifetime=timedelta(days=max(days, 1))
+            assets[0].owner,
+            [asset.uuid for asset in assets],
+            max_items=len(assets),
+            now=now,
+            lifetime=timedelta(days=max(days, 1)),
         )
         if days < 0:
             fields |= {

@@ -68,7 +68,13 @@ def _junk(size: int) -> Iterator[bytes]:
 
 
 def _share(owner: User, assets: list[Asset]) -> Share:
-    return publish_share(owner, assets, now=timezone.now(), lifetime=timedelta(days=30))
+    return publish_share(
+        owner,
+        [asset.uuid for asset in assets],
+        max_items=len(assets),
+        now=timezone.now(),
+        lifetime=timedelta(days=30),
+    )
 
 
 def queries_of_page(share: Share) -> int:

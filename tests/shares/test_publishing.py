@@ -10,8 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from library.models import Blob
-from library.storage import BlobGoneError
+from library.models import Asset, Blob, User
 from shares.models import Share, ShareItem
 from shares.publishing import SelectionRefusedError, publish_share, selected_assets, stop_share
 from tests.shares.helpers import many_assets, nothing_is_written
@@ -36,6 +35,11 @@ def refused(as_alice):
     return send
 
 
+def publish(owner: User, assets: list[Asset]) -> Share:
+    uuids = [asset.uuid for asset in assets]
+    return publish_share(owner, uuids, max_items=100, now=timezone.now(), lifetime=LIFETIME)
+
+
 def files_stored() -> set[str]:
     return {str(path) for path in settings.BLOBS_DIR.rglob("*") if path.is_file()}
 
@@ -45,17 +49,20 @@ def test_an_empty_selection_is_refused(refused):
 
 
 def test_other_peoples_items_are_refused(refused, bob, make_asset):
-    refused([make_asset(bob).uuid], "Some of these items are not in your library.")
+    refused([make_asset(bob).uuid], "1 of these items is not in your library any more")
 
 
 def test_a_selection_with_one_item_of_somebody_else_is_refused_whole(refused, bob, make_asset):
     ids = [make_asset().uuid, make_asset(bob).uuid, make_asset().uuid]
 
-    refused(ids, "Some of these items are not in your library.")
+    refused(ids, "1 of these items is not in your library any more")
 
 
 def test_a_selection_with_an_item_that_never_was_is_refused_whole(refused, make_asset):
-    refused([make_asset().uuid, uuid.uuid4()], "Some of these items are not in your library.")
+    refused(
+        [make_asset().uuid, uuid.uuid4(), uuid.uuid4()],
+        "2 of these items are not in your library any more, so no link was made.",
+    )
 
 
 def test_a_selection_with_a_deleted_item_is_refused_whole(refused, make_asset):
@@ -63,14 +70,14 @@ def test_a_selection_with_a_deleted_item_is_refused_whole(refused, make_asset):
     deleted.removed_at = timezone.now()
     deleted.save()
 
-    refused([make_asset().uuid, deleted.uuid], "Some of these items are not in your library.")
+    refused([make_asset().uuid, deleted.uuid], "1 of these items is not in your library any more")
 
 
 def test_refusals_do_not_tell_other_peoples_items_from_none(as_alice, bob, make_asset):
     answers = {
-        as_alice.post(
-            reverse("shares:new"), {"asset": [str(each)]}, headers={"HX-Request": "true"}
-        ).content
+        as_alice.post(reverse("shares:new"), {"asset": [str(each)]}, headers={"HX-Request": "true"})
+        .content.decode()
+        .replace(str(each), "THE ID")
         for each in (make_asset(bob).uuid, uuid.uuid4())
     }
 
@@ -129,7 +136,7 @@ def test_positions_follow_the_moment_of_capture_whatever_the_order_of_ticking(al
 
 
 def test_the_next_position_is_free(alice):
-    share = publish_share(alice, many_assets(alice, 3), now=timezone.now(), lifetime=LIFETIME)
+    share = publish(alice, many_assets(alice, 3))
 
     assert share.next_position == 4
     assert not share.items.filter(position__gte=share.next_position).exists()
@@ -191,14 +198,32 @@ def test_making_a_link_stores_no_byte(as_alice, make_asset):
     }
 
 
-def test_a_link_is_not_made_when_a_file_went_away_in_the_meantime(alice, make_asset):
-    asset = make_asset()
-    Blob.objects.filter(pk=asset.blob_id).update(condemned_at=timezone.now())
+def test_a_link_is_not_made_when_a_file_went_away_in_the_meantime(as_alice, make_asset):
+    kept, lost = make_asset(), make_asset()
+    Blob.objects.filter(pk=lost.blob_id).update(condemned_at=timezone.now())
 
-    with pytest.raises(BlobGoneError):
-        publish_share(alice, [asset], now=timezone.now(), lifetime=LIFETIME)
+    answer = as_alice.post(
+        reverse("shares:links"),
+        {"asset": [str(kept.uuid), str(lost.uuid)]},
+        headers={"Accept": "application/json"},
+    )
 
+    assert answer.status_code == 400
+    assert answer.json()["gone"] == [str(lost.uuid)]
+    assert "1 of these items is not in your library any more" in answer.json()["problem"]
     assert not Share.objects.exists()
+
+
+def test_what_is_gone_is_named_so_that_the_page_can_drop_it(as_alice, make_asset):
+    kept, lost = make_asset(), make_asset()
+    lost.delete()
+    chosen = {"asset": [str(kept.uuid), str(lost.uuid)]}
+
+    sheet = as_alice.post(reverse("shares:new"), chosen, headers={"HX-Request": "true"})
+    made = as_alice.post(reverse("shares:links"), chosen, headers={"Accept": "application/json"})
+
+    assert f'data-gone="{lost.uuid}"' in sheet.content.decode()
+    assert made.json()["gone"] == [str(lost.uuid)]
 
 
 def test_nothing_selected_says_so_before_the_database_is_asked(alice, django_assert_num_queries):
