@@ -17,8 +17,8 @@ from library.models import Asset, Blob, Stills, User
 owner, now = User.objects.get(email={{email!r}}), timezone.now()
 numbers = range({MANY})
 blobs = Blob.objects.bulk_create(
-    Blob(key=f"k{{{{n}}}}", sha256=f"{{{{n:064}}}}", crc32=0, size_bytes=1, content_type="image/jpeg",
-         created_at=now, touched_at=now) for n in numbers)
+    Blob(key=f"k{{{{owner.pk}}}}-{{{{n}}}}", sha256=f"{{{{owner.pk}}}}-{{{{n:050}}}}",
+         crc32=0, size_bytes=1, content_type="image/jpeg", created_at=now, touched_at=now) for n in numbers)
 Asset.objects.bulk_create(
     Asset(owner=owner, blob=blob, name=f"{{{{n}}}}.jpg", kind="photo", width_px=3, height_px=2,
           taken_at=now - timedelta(days=400, hours=n), taken_from="exif", added_at=now)
@@ -38,7 +38,10 @@ def library(member: Page, paintings: list[Path]) -> Page:
 
 @pytest.fixture
 def page(library: Page) -> Page:
+    """Return the library with nothing selected."""
     library.goto("/library/")
+    library.evaluate("sessionStorage.clear()")
+    library.reload()
     return library
 
 

@@ -3,8 +3,9 @@
 
 const dialog = document.querySelector("#dialog");
 
-async function make(form) {
-  const response = await fetch(form.action, {
+// The form is the sheet's own, or that of the grid below it, which has the ticks.
+async function make(form, address) {
+  const response = await fetch(address, {
     method: "POST",
     body: new FormData(form),
     headers: { Accept: "application/json" },
@@ -12,6 +13,7 @@ async function make(form) {
   });
   if (response.type === "opaqueredirect") throw new Error("You are signed out. No link was made; log in and try again.");
   const made = await response.json().catch(() => ({}));
+  if (made.gone?.length) document.dispatchEvent(new CustomEvent("passalong:gone", { detail: made.gone }));
   if (!response.ok) throw new Error(made.problem ?? "Something went wrong. No link was made; reload the page and try again.");
   return made;
 }
@@ -47,12 +49,11 @@ function tell(root, copied) {
   }
 }
 
-async function makeAndCopy(form) {
-  const button = form.querySelector("[type=submit]");
-  const problem = form.querySelector("[data-problem]");
+async function makeAndCopy(form, button) {
+  const problem = dialog.querySelector("[data-problem]");
   button.disabled = true;
   problem.hidden = true;
-  const made = make(form);
+  const made = make(form, button.formAction);
   const copied = copy(made.then((link) => link.url));
   try {
     const link = await made;
@@ -71,9 +72,15 @@ async function makeAndCopy(form) {
 }
 
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-makes-link]") || !dialog.contains(event.target)) return;
+  if (!event.submitter?.matches("[data-makes-link]") || !dialog.contains(event.submitter)) return;
   event.preventDefault();
-  makeAndCopy(event.target);
+  makeAndCopy(event.target, event.submitter);
+});
+
+// A sheet that names items which are gone: they are no longer selected.
+dialog.addEventListener("htmx:afterSwap", () => {
+  const gone = dialog.querySelector("[data-gone]")?.dataset.gone;
+  if (gone) document.dispatchEvent(new CustomEvent("passalong:gone", { detail: gone.split(" ") }));
 });
 
 document.addEventListener("click", async (event) => {
