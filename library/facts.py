@@ -1,6 +1,8 @@
-"""What a file says of itself, as an asset's fields."""
+"""What a file says of itself, as an asset's fields, and what is kept of an asset that goes."""
 
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any, Self
 
 from django.db.models import F
 
@@ -26,3 +28,32 @@ def asset_fields(facts: Facts, *, undated: datetime | F) -> dict[str, object]:
 def tell_assets(blob: Blob, facts: Facts) -> None:
     """Give every asset of a blob the facts of its file, whoever owns it."""
     Asset.objects.filter(blob=blob).update(**asset_fields(facts, undated=F("added_at")))
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFacts:
+    """What can be said of an asset, as a value that outlives its row. Sizes are as displayed."""
+
+    name: str
+    kind: str
+    taken_at: datetime
+    taken_offset_minutes: int | None
+    width_px: int
+    height_px: int
+    duration_ms: int | None
+    camera_make: str
+    camera_model: str
+
+    @classmethod
+    def of(cls, asset: Asset) -> Self:
+        """Read an asset."""
+        return cls(**{name: getattr(asset, name) for name in cls.__slots__})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; the date becomes an ISO string."""
+        return {**asdict(self), "taken_at": self.taken_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Rebuild what `to_json` gave."""
+        return cls(**{**data, "taken_at": datetime.fromisoformat(data["taken_at"])})

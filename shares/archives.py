@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from library.models import Asset
 from library.processing.zips import Entry, plan_archive, unique_member_names
 from library.storage import store
 from library.transfers import Body
@@ -45,5 +44,5 @@ def archive_body(share: Share, positions: set[int] | None) -> Body:
 
 
 def _title(files: list[SharedFile]) -> str:
-    videos = sum(file.kind == Asset.Kind.VIDEO for file in files)
+    videos = sum(file.is_video for file in files)
     return automatic_title(len(files) - videos, videos)

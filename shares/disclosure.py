@@ -7,18 +7,19 @@ template of a share ever holds a row. Today there is one level, `everything`: th
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Case, Count, Q, Sum, When
 from django.urls import reverse
 from django.utils.dateformat import format as format_date
 
+from library.facts import AssetFacts
 from library.models import Asset, Blob, Rendition
 from library.processing.suffixes import with_true_suffix
 from library.processing.zips import unique_member_names
 from library.tiles import Tile, label_of
 from library.work import WorkState
-from shares.models import Share, ShareItem
+from shares.models import IS_VIDEO, Share, ShareItem
 from shares.wording import automatic_title, spoken_counts
 
 
@@ -55,8 +56,8 @@ class Summary:
 PREPARED = Q(source__stills__prepared_at__isnull=False)
 FAILED = Q(source__stills__state=WorkState.FAILED)
 SUMMARY = {
-    "photos": Count("pk", filter=Q(asset__kind=Asset.Kind.PHOTO)),
-    "videos": Count("pk", filter=Q(asset__kind=Asset.Kind.VIDEO)),
+    "photos": Count("pk", filter=~IS_VIDEO),
+    "videos": Count("pk", filter=IS_VIDEO),
     "settled": Count("pk", filter=PREPARED | FAILED),
     "size_bytes": Sum("source__size_bytes", default=0),
 }
@@ -108,25 +109,28 @@ class Shown:
 
 
 def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level decides, once there are several
-    """Return what this share lets out of an item."""
-    asset = item.asset
-    if asset is None:
-        raise LookupError("an item without its asset is not shown")
+    """Return what this share lets out of an item, be its asset there or gone."""
+    facts = _facts_of(item)
+    is_video = facts.kind == Asset.Kind.VIDEO
     stills = item.source.stills
     return Shown(
         position=item.position,
-        is_video=asset.is_video,
+        is_video=is_video,
         is_prepared=stills.is_prepared,
         is_waiting=stills.is_waiting,
-        name=unique_member_names([with_true_suffix(asset.name, item.source.content_type)])[0],
-        label=label_of(asset.taken_at, is_video=asset.is_video),
-        taken=format_date(asset.taken_at, "l j F Y, H:i"),
-        width_px=asset.width_px,
-        height_px=asset.height_px,
-        duration_ms=asset.duration_ms,
+        name=unique_member_names([with_true_suffix(facts.name, item.source.content_type)])[0],
+        label=label_of(facts.taken_at, is_video=is_video),
+        taken=format_date(facts.taken_at, "l j F Y, H:i"),
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        duration_ms=facts.duration_ms,
         placeholder=stills.placeholder,
         size_bytes=item.source.size_bytes,
     )
+
+
+def _facts_of(item: ShareItem) -> AssetFacts:
+    return AssetFacts.of(item.asset) if item.asset else AssetFacts.from_json(item.facts or {})
 
 
 def tile_of(item: Shown, token: str) -> Tile:
@@ -156,7 +160,7 @@ class SharedFile(NamedTuple):
 
     name: str
     taken_at: datetime
-    kind: str
+    is_video: bool
     key: str
     size_bytes: int
     crc32: int
@@ -166,22 +170,34 @@ FILE_COLUMNS = (
     "position",
     "asset__name",
     "asset__taken_at",
-    "asset__kind",
+    Case(When(asset=None, then="facts")),  # reading them costs, so only where they are needed
+    "source__content_type",
     "source__key",
     "source__size_bytes",
     "source__crc32",
-    "source__content_type",
 )
 
 
 def files_of(share: Share, positions: set[int] | None) -> list[SharedFile]:
     """Return the files of these positions, or of all, in order: one query, no model instances."""
     rows = share.items.shown().order_by("position").values_list(*FILE_COLUMNS)
-    return [
-        SharedFile(with_true_suffix(name, content_type), *rest)
-        for position, name, *rest, content_type in rows
-        if positions is None or position in positions
-    ]
+    return [_file(*row) for position, *row in rows if positions is None or position in positions]
+
+
+def _file(
+    name: str | None,
+    taken_at: datetime | None,
+    kept: dict[str, Any] | None,
+    content_type: str,
+    *stored: *tuple[str, int, int],
+) -> SharedFile:
+    if kept is not None:
+        facts = AssetFacts.from_json(kept)
+        name, taken_at = facts.name, facts.taken_at
+    assert name is not None  # noqa: S101 - an item that is shown has an asset or kept facts
+    assert taken_at is not None  # noqa: S101
+    is_video = content_type.startswith("video/")
+    return SharedFile(with_true_suffix(name, content_type), taken_at, is_video, *stored)
 
 
 def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001

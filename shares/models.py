@@ -116,12 +116,16 @@ class Share(models.Model):
         )
 
 
+IS_VIDEO = Q(source__content_type__startswith="video/")  # of an item, be its asset there or not
+
+
 class ShareItemQuerySet(models.QuerySet["ShareItem"]):
     """Chainable questions about the items of shares."""
 
     def shown(self) -> Self:
-        """Keep what recipients see."""
-        return self.filter(removed_at=None, asset__isnull=False, asset__removed_at=None)
+        """Keep what recipients see: what is in its owner's library, and what is kept without."""
+        in_library = Q(asset__isnull=False, asset__removed_at=None)
+        return self.filter(in_library | Q(kept=True), removed_at=None)
 
     def in_order(self) -> Self:
         """Order by position, with all that a tile or a download needs."""
@@ -133,8 +137,8 @@ class ShareItemQuerySet(models.QuerySet["ShareItem"]):
             self.order_by()
             .values_list("share")
             .annotate(
-                photos=Count("pk", filter=Q(asset__kind=Asset.Kind.PHOTO)),
-                videos=Count("pk", filter=Q(asset__kind=Asset.Kind.VIDEO)),
+                photos=Count("pk", filter=~IS_VIDEO),
+                videos=Count("pk", filter=IS_VIDEO),
             )
         )
 
@@ -148,12 +152,18 @@ class ShareItem(models.Model):
         Asset, null=True, on_delete=models.SET_NULL, related_name="share_items"
     )
     source = BlobKey(role="hold", related_name="+")
+    facts = models.JSONField(null=True)  # AssetFacts, for when the asset is gone
+    kept = models.BooleanField(default=False)  # stays in the link when the asset is deleted
     removed_at = models.DateTimeField(null=True)
 
     objects = ShareItemQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(kept=False) | Q(facts__isnull=False),
+                name="%(app_label)s_%(class)s_kept_with_facts",
+            ),
             models.UniqueConstraint(
                 fields=["share", "position"], name="%(app_label)s_%(class)s_one_per_position"
             ),

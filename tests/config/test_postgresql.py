@@ -134,3 +134,31 @@ print(json.dumps([at_once(*acts), User.objects.filter(is_superuser=True).count()
 
     assert answers == [302] * 6
     assert superusers == 1
+
+
+def test_publishing_what_is_deleted_at_that_moment_is_refused_or_done_and_never_an_error(
+    postgresql,
+):
+    ends = json.loads(
+        postgresql.run(
+            MEMBERS
+            + """
+import json
+from shares.publishing import publish_share
+now, ends = timezone.now(), []
+for _ in range(20):
+    blobs = make_blobs(3)
+    assets = [
+        Asset.objects.create(owner=alice, blob=blob, name="a.jpg", kind="photo", width_px=4, height_px=3,
+                             taken_at=now, taken_from="upload", added_at=now) for blob in blobs]
+    uuids = [asset.uuid for asset in assets]
+    def publish():
+        share = publish_share(alice, uuids, max_items=9, now=now, lifetime=timedelta(days=1))
+        return share.items.count()
+    ends.append(at_once(publish, lambda: assets[1].delete()[0])[0])
+print(json.dumps(ends))
+"""
+        )
+    )
+
+    assert set(ends) <= {3, "SelectionRefusedError"}

@@ -246,6 +246,20 @@ def test_the_sheet_says_what_they_will_see_and_until_when(headers, alice, as_ali
     assert "Nothing is removed" in html
 
 
+def test_the_sheet_over_the_grid_does_not_echo_the_selection(alice, as_alice):
+    ids = [str(asset.uuid) for asset in many_assets(alice, 500)]
+
+    sheet, page = (
+        words(as_alice.post(reverse("shares:new"), {"asset": ids}, headers=headers))
+        for headers in (HTMX, {})
+    )
+
+    echoed = [html.count('name="asset"') for html in (sheet, page)]
+    assert echoed == [0, 500]
+    assert 'form="grid" formaction="/links/"' in sheet
+    assert len(sheet) < 8_000
+
+
 def test_the_sheet_can_not_be_bookmarked(as_alice):
     assert as_alice.get(reverse("shares:new")).status_code == 405
 

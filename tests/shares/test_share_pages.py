@@ -1,22 +1,35 @@
 """The share page, its items and their files, as somebody sees them who has the link and no account."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from library.models import Rendition, Stills
+from library.facts import AssetFacts
+from library.models import Asset, Rendition, Stills
 from shares.models import Share, ShareItem
 from tests.conftest import picture
 from tests.shares.helpers import many_assets, nothing_is_written
 
 HTMX = {"HX-Request": "true"}
 BELOW = ("", "tiles?id=1", "archive", "1/", "1/thumbnail", "1/preview", "1/file")
+
+
+OF_ITEM = (
+    "",
+    "1/",
+    "tiles?id=1",
+    "1/thumbnail",
+    "1/preview",
+    "1/file",
+    "archive",
+    "archive?items=1",
+)
 
 
 def below(share: Share) -> list[str]:
@@ -409,3 +422,30 @@ def test_a_picture_is_sent_again_only_when_it_changed(make_share, carol):
     assert first["Content-Type"] == "image/webp"
     assert again.status_code == 304
     assert again.getvalue() == b""
+
+
+@pytest.mark.parametrize("how", ["deleted", "gone for good"])
+def test_an_item_that_is_kept_is_shown_without_its_asset(how, make_share, make_asset, carol):
+    data = picture(300, 200, taken=datetime(2021, 8, 9, 10, 11, tzinfo=UTC))
+    asset, other = make_asset(data=data, name="hills.jpg"), make_asset()
+    share = make_share([asset, other])
+    position = share.items.get(asset=asset).position
+    before = {rest: carol.get(f"{share.get_absolute_url()}{rest}") for rest in OF_ITEM}
+    kept = {"kept": True, "facts": AssetFacts.of(asset).to_json()}
+    share.items.filter(position=position).update(**kept)
+
+    if how == "gone for good":
+        asset.delete()
+    else:
+        Asset.objects.filter(pk=asset.pk).update(removed_at=timezone.now())
+
+    assert position == 1
+    for rest, then in before.items():
+        now = carol.get(f"{share.get_absolute_url()}{rest}")
+        assert (now.status_code, now.getvalue()) == (200, then.getvalue()), rest
+        assert now.headers == then.headers
+
+
+def test_an_item_is_kept_only_with_its_facts(make_share):
+    with pytest.raises(IntegrityError):
+        make_share().items.update(kept=True)
