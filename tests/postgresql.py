@@ -1,8 +1,6 @@
 """A PostgreSQL database of a test's own, and programs that run the site's code on it."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +9,7 @@ from secrets import token_hex
 import psycopg
 import pytest
 
-from tests.patience import PATIENCE_SECONDS
-from tests.site import ROOT
+from tests.site import run_python
 
 SERVER = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
 START = """
@@ -70,20 +67,8 @@ class OnPostgreSQL:
         self.run_manage("collectstatic", "--no-input", "--verbosity", "0")
 
     def run_manage(self, *words: str) -> str:
-        return self._run("manage.py", *words)
+        return run_python("manage.py", *words, environment=self.environment)
 
-    def run(self, code: str, *words: str) -> str:
+    def run(self, code: str) -> str:
         """Run a program behind `START`; return what it says."""
-        return self._run("-c", START + code, *words)
-
-    def _run(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return run_python("-c", START + code, environment=self.environment)

@@ -47,6 +47,20 @@ def command_of(process: psutil.Process) -> list[str]:
         return []
 
 
+def run_python(*words: str, environment: dict[str, str]) -> str:
+    """Run Python on these words, in the project's folder, until it has ended well; return what it says."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @dataclass
 class Site:
     data_dir: Path
@@ -140,17 +154,7 @@ class Site:
         return True
 
     def manage(self, *words: str) -> str:
-        command = [sys.executable, "manage.py", *words]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.variables,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return run_python("manage.py", *words, environment=self.variables)
 
     def survivors(self, running: list[psutil.Process]) -> list[psutil.Process]:
         """Return which of these still run, however long one waits for them to end."""

@@ -136,3 +136,22 @@ def upload(page: Page, files: list[Path]) -> None:
     page.goto("/library/upload/")
     page.get_by_label("Photos and videos").set_input_files(files)
     expect(page.get_by_text(f"{len(files)} of {len(files)}")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def library(member: Page, paintings: list[Path]) -> Page:
+    """Return the library of a member who has uploaded six pictures."""
+    upload(member, paintings[:6])
+    member.goto("/library/")
+    expect(member.locator(".tile img")).to_have_count(6)
+    return member
+
+
+@pytest.fixture
+def page(library: Page) -> Page:
+    """Return the library with nothing selected."""
+    library.goto("/library/")
+    library.evaluate("sessionStorage.clear()")
+    library.reload()
+    expect(library.get_by_role("button", name="Select", exact=True)).to_be_visible()
+    return library

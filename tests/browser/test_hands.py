@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import log_in, upload
+from tests.browser.conftest import log_in
 from tests.patience import wait_until
 from tests.site import Site
 
@@ -26,23 +25,6 @@ Asset.objects.bulk_create(
 Stills.objects.bulk_create(
     Stills(owner=owner, source=blob, due_at=now, state="failed", version=99) for blob in blobs)
 """
-
-
-@pytest.fixture(scope="module")
-def library(member: Page, paintings: list[Path]) -> Page:
-    upload(member, paintings[:6])
-    member.goto("/library/")
-    expect(member.locator(".tile img")).to_have_count(6)
-    return member
-
-
-@pytest.fixture
-def page(library: Page) -> Page:
-    """Return the library with nothing selected."""
-    library.goto("/library/")
-    library.evaluate("sessionStorage.clear()")
-    library.reload()
-    return library
 
 
 def ticked(page: Page) -> list[int]:

@@ -24,24 +24,6 @@ Asset.objects.filter(owner__email={email!r}, uuid={uuid!r}).delete()
 """
 
 
-@pytest.fixture(scope="module")
-def library(member: Page, paintings: list[Path]) -> Page:
-    upload(member, paintings[:6])
-    member.goto("/library/")
-    expect(member.locator(".tile img")).to_have_count(6)
-    return member
-
-
-@pytest.fixture
-def page(library: Page) -> Page:
-    """Return the library with nothing selected."""
-    library.goto("/library/")
-    library.evaluate("sessionStorage.clear()")
-    library.goto("/library/")
-    expect(library.get_by_role("button", name="Select", exact=True)).to_be_visible()
-    return library
-
-
 def ticked(page: Page) -> set[str]:
     return set(
         page.eval_on_selector_all(
