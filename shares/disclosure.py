@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 from django.db.models import Case, Count, Q, Sum, When
 from django.urls import reverse
-from django.utils.dateformat import format as format_date
 
 from library.facts import AssetFacts
 from library.models import Asset, Blob, Rendition
 from library.processing.suffixes import with_true_suffix
 from library.processing.zips import unique_member_names
-from library.tiles import Tile, label_of
+from library.tiles import Tile, label_of, spoken_moment
 from library.work import WorkState
 from shares.models import IS_VIDEO, Share, ShareItem
 from shares.wording import automatic_title, spoken_counts
@@ -120,7 +119,7 @@ def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level d
         is_waiting=stills.is_waiting,
         name=unique_member_names([with_true_suffix(facts.name, item.source.content_type)])[0],
         label=label_of(facts.taken_at, is_video=is_video),
-        taken=format_date(facts.taken_at, "l j F Y, H:i"),
+        taken=f"{facts.taken_at:%A} {spoken_moment(facts.taken_at)}",
         width_px=facts.width_px,
         height_px=facts.height_px,
         duration_ms=facts.duration_ms,
