@@ -199,12 +199,12 @@ def _file(
     return SharedFile(with_true_suffix(name, content_type), taken_at, is_video, *stored)
 
 
-def file_of(item: ShareItem, share: Share) -> Blob:  # noqa: ARG001
+def file_of(item: ShareItem) -> Blob:
     """Return the bytes that a recipient gets."""
     return item.source
 
 
-def picture_of(item: ShareItem, share: Share, kind: str) -> Blob | None:  # noqa: ARG001
+def picture_of(item: ShareItem, kind: str) -> Blob | None:
     """Return a rendition's bytes, or None while there is none."""
     found = (
         Rendition.objects.select_related("blob").filter(source=item.source_id, kind=kind).first()

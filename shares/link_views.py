@@ -1,6 +1,6 @@
 """Links that I made: the sheet that makes one, the list of all, and the end of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -57,16 +57,16 @@ def new(request: MemberRequest) -> HttpResponseBase:
 def link(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Show one of my links: its address, how far it is prepared, and its end."""
     share = get_object_or_404(request.user.shares, uuid=uuid)
-    return _fragment(request, "shares/link.html", "sheet", _live(request, share))
+    assets = request.user.assets.filter(share_items__share=share).with_stills()
+    strip = _strip(list(assets.order_by("taken_at", "id")[:STRIP_TILES]))
+    return _fragment(request, "shares/link.html", "sheet", _live(share, strip))
 
 
 @require_safe
 def progress(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Say how many items are prepared; htmx asks until all are."""
     share = get_object_or_404(request.user.shares, uuid=uuid)
-    return private_page(
-        TemplateResponse(request, "shares/link.html#progress", _live(request, share))
-    )
+    return private_page(TemplateResponse(request, "shares/link.html#progress", _live(share)))
 
 
 @vary_on_headers("HX-Request")
@@ -77,7 +77,7 @@ def stop(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     if request.method == "POST":
         stop_share(share, now=timezone.now())
         return redirect("shares:links")
-    return _fragment(request, "shares/stop.html", "confirm", _live(request, share))
+    return _fragment(request, "shares/stop.html", "confirm", _live(share))
 
 
 def _make(request: MemberRequest) -> HttpResponseBase:
@@ -127,10 +127,8 @@ def _strip(assets: list[Asset]) -> list[Tile]:
     return [tile_of(asset) for asset in assets[:STRIP_TILES]]
 
 
-def _live(request: MemberRequest, share: Share) -> dict[str, object]:
+def _live(share: Share, strip: Sequence[Tile] = ()) -> dict[str, object]:
     summary = summary_of(share)
-    assets = request.user.assets.filter(share_items__share=share).with_stills()
-    strip = _strip(list(assets.order_by("taken_at", "id")[:STRIP_TILES]))
     link = my_link(share, title=summary.title, strip=strip, now=timezone.now())
     return {"link": link, "summary": summary}
 

@@ -73,7 +73,7 @@ def item_page(request: SiteRequest, share: Share, position: int) -> HttpResponse
 def rendition(request: SiteRequest, share: Share, position: int, kind: str) -> HttpResponseBase:
     """Send a picture made from an item."""
     item = _item(share, position)
-    if picture := picture_of(item, share, kind):
+    if picture := picture_of(item, kind):
         return send(request, blob_body(picture))
     return no_picture(is_waiting=shown(item, share).is_waiting)
 
@@ -84,7 +84,7 @@ def file(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
     """Send an item's file."""
     item = _item(share, position)
     name = shown(item, share).name
-    return send(request, blob_body(file_of(item, share), download_name=name))
+    return send(request, blob_body(file_of(item), download_name=name))
 
 
 @csrf_exempt  # a POST changes nothing: it only turns ticked boxes into an address

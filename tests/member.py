@@ -56,8 +56,9 @@ class Member:
         with self.opener.open(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, answer.read()
 
-    def upload(self, number: int) -> None:
-        status, body = self.post("/library/upload/", [("files", f"IMG_{number:04}.jpg", picture())])
+    def upload(self, number: int, data: bytes | None = None) -> None:
+        file = ("files", f"IMG_{number:04}.jpg", data or picture())
+        status, body = self.post("/library/upload/", [file])
         assert 200 <= status < 300
         assert [file["state"] for file in json.loads(body)["files"]] == ["added"]
 

@@ -2,18 +2,26 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.conftest import picture
 from tests.member import Member
 from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.site import COMMANDS, ROOT, Site, command_of, free_port, is_gone
+
+STATES = """
+SELECT state FROM library_stills JOIN library_user ON library_user.id = owner_id WHERE email = ?
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +48,14 @@ def kill(site: Site) -> None:
     site.process.kill()
     site.process.wait()
     wait_until(lambda: all(map(is_gone, running)))
+
+
+def states(member: Member) -> Counter[str]:
+    """Count a member's stills in each state."""
+    path = member.site.data_dir / "passalong.sqlite3"
+    with closing(sqlite3.connect(path, timeout=PATIENCE_SECONDS)) as database:
+        rows = database.execute(STATES, [member.email])
+        return Counter(state for (state,) in rows)
 
 
 def refusal(folder: Path, **variables: str) -> str:
@@ -140,6 +156,28 @@ def test_a_queue_that_a_power_cut_tore_ends_no_worker_and_loses_no_work(site):
     bob.wait_until_prepared(1)
     assert site.children()["worker"] == worker
     assert "worker ended" not in site.log[before:]
+
+
+def test_a_site_that_ends_amid_work_finishes_the_rows_in_hand_and_takes_no_others(site):
+    dora = Member.of(site, "dora@example.org", "Dora Poe")
+    worker = site.children()["worker"]
+    asleep = [worker, *worker.children(recursive=True)]
+    site.hold(asleep)
+    for number in range(40):
+        dora.upload(number, picture(2400, 1800))
+    before = states(dora)
+
+    for process in asleep:
+        process.resume()
+    wait_until(lambda: states(dora)["done"] > before["done"], told=lambda: site.log)
+    running = site.stop()
+
+    after = states(dora)
+    assert site.survivors(running) == []
+    assert "does not end by itself" not in site.log
+    assert set(after) == {"done", "due"}, "a row in hand was left behind"
+    site.start()
+    dora.wait_until_prepared(40)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -100,15 +100,9 @@ def _children() -> list[Child]:
     # Celery warns of root because of pickled messages; ours are JSON, and carry nothing
     calm = "ignore:You're running the worker with superuser privileges"
     celery = [python, "-W", calm, "-m", "celery", "--app", "config", "--quiet"]
+    processes = str(settings.WORKER_PROCESSES)
     worker = [
-        *(
-            *celery,
-            "worker",
-            "--concurrency",
-            str(settings.WORKER_PROCESSES),
-            "--loglevel",
-            "warning",
-        ),
+        *(*celery, "worker", "--concurrency", processes, "--loglevel", "warning"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     beat = [*celery, "beat", "--pidfile=", "--loglevel", "warning"]
