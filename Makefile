@@ -10,7 +10,7 @@ INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 FITS = said=$$($(PIP) check) || { echo "$$said"; echo "To install anew: make clean, and the same command again."; exit 1; }
 
 # Two processes, all tests of a file in one of them.
-TOGETHER := -n 2 --dist loadgroup
+TOGETHER := -n 2 --dist loadfile
 COVERAGE := --cov --cov-report=term:skip-covered
 
 README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark

@@ -29,14 +29,6 @@ PASSWORD = "a long enough sentence"
 _numbers = count(1)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, keep each file in one; all of the browser's share a site."""
-    for item in items:
-        group = "browser" if item.path.parent.name == "browser" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def _quick_settings(settings):
     """Pages name static files as they are, for nothing is collected; passwords are hashed quickly."""

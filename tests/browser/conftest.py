@@ -118,16 +118,22 @@ def log_in(page: Page, email: str) -> None:
     expect(page.get_by_role("link", name="Upload").first).to_be_visible()
 
 
-@pytest.fixture(scope="module")
-def paintings(tmp_path_factory) -> list[Path]:
-    """Return fourteen pictures over three days."""
-    folder = tmp_path_factory.mktemp("paintings")
+@pytest.fixture(scope="session")
+def painted() -> list[bytes]:
     days = [datetime(2026, 10, day, 9, 12, tzinfo=UTC) for day in (3, 4, 5)]
+    return [
+        landscape(n + 40, taken=days[n * 3 // 14] + timedelta(minutes=7 * n)) for n in range(14)
+    ]
+
+
+@pytest.fixture(scope="module")
+def paintings(painted: list[bytes], email: str, tmp_path_factory) -> list[Path]:
+    """Return fourteen pictures over three days; no other file of tests has the same bytes."""
+    folder = tmp_path_factory.mktemp("paintings")
     paths = []
-    for number in range(14):
-        path = folder / f"DSC_{number + 1:04}.jpg"
-        taken = days[number * 3 // 14] + timedelta(minutes=7 * number)
-        path.write_bytes(landscape(number + 40, taken=taken))
+    for number, picture in enumerate(painted, start=1):
+        path = folder / f"DSC_{number:04}.jpg"
+        path.write_bytes(picture + email.encode())
         paths.append(path)
     return paths
 
