@@ -28,7 +28,7 @@ PUBLIC_BASE_URL = env.origin("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}")
 _public = urlsplit(PUBLIC_BASE_URL)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 _is_local_name = _public.hostname in LOOPBACK_HOSTS
-IS_LOOPBACK = _is_local_name and HOST in LOOPBACK_HOSTS  # nobody comes in from elsewhere
+_is_loopback = _is_local_name and HOST in LOOPBACK_HOSTS  # nobody comes in from elsewhere
 IS_HTTPS = _public.scheme == "https"
 ALLOWED_HOSTS = [
     _public.hostname or "",
@@ -130,7 +130,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "library:grid"
 LOGOUT_REDIRECT_URL = "library:home"
-SIGN_UPS = env.text("SIGN_UPS", "open" if IS_LOOPBACK else "closed", choices=("open", "closed"))
+SIGN_UPS = env.text("SIGN_UPS", "open" if _is_loopback else "closed", choices=("open", "closed"))
 ACCOUNT_ADAPTER = "library.accounts.AccountAdapter"
 ACCOUNT_SIGNUP_FORM_CLASS = "library.forms.SignupForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

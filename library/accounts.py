@@ -46,7 +46,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         given = request.GET.get("setup", "").strip()
         if secrets.compare_digest(given.encode(), settings.SETUP_CODE.encode()):
             request.session[SETUP_SESSION_KEY] = True
-        if not may_claim(request):
+        if not request.session.get(SETUP_SESSION_KEY):
             page = TemplateResponse(request, "account/set_up.html", {"is_wrong": bool(given)})
             raise ImmediateHttpResponse(page.render())
         return True

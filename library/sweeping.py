@@ -22,7 +22,9 @@ def sweep(*, now: datetime, workers: int, overdue: timedelta = OVERDUE) -> int:
     rings = 0
     for model in _models():
         lapsed = _reclaim_lapsed(model, now=now)
-        make_due(_outdated(model), now=now)
+        outdated = _outdated(model)
+        if outdated.exists():  # else every sweep would wait for the right to write
+            make_due(outdated, now=now)
         waiting = model.objects.filter(state=WorkState.DUE, due_at__lte=now - overdue)
         at_work = model.objects.filter(state=WorkState.RUNNING)
         count = min(

@@ -11,15 +11,13 @@ JOINERS = {"\u200c", "\u200d"}  # of Persian words and of emoji
 
 def visible(text: str) -> str:
     """Return composed text without characters that nobody sees and that change how others look."""
-    composed = unicodedata.normalize("NFC", text)
-    return "".join(
-        c for c in composed if c in JOINERS or unicodedata.category(c) not in UNSHOWN
-    ).strip()
+    shown = "".join(c for c in text if c in JOINERS or unicodedata.category(c) not in UNSHOWN)
+    return unicodedata.normalize("NFC", shown).strip()
 
 
 def one_line(text: str) -> str:
     """Return text as one line: each run of space, line ends included, is one space."""
-    return visible(" ".join(text.split()))
+    return " ".join(visible(" ".join(text.split())).split())
 
 
 def check_name(name: str) -> None:

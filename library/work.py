@@ -152,7 +152,7 @@ def fail(work: Work, reason: str, *, again_at: datetime) -> bool:
 
 
 def retry(rows: models.QuerySet[Any], *, now: datetime) -> int:
-    """Make failed rows due again, with all their attempts; the number of rows."""
+    """Make failed rows due again, with all their attempts, as `make_due` does; the number of rows."""
     return make_due(rows.filter(state=WorkState.FAILED), now=now)
 
 

@@ -97,7 +97,8 @@ class Shown:
     is_video: bool
     is_prepared: bool
     is_waiting: bool  # a picture may still come
-    name: str  # of the file that a recipient gets, safe on any system
+    name: str
+    content_type: str  # of the file that a recipient gets
     label: str  # "Photo, 4 May 2025, 14:03"
     taken: str  # "Sunday 4 May 2025, 14:03"
     width_px: int
@@ -105,6 +106,11 @@ class Shown:
     duration_ms: int | None
     placeholder: str
     size_bytes: int
+
+    @property
+    def file_name(self) -> str:
+        """Return the name of the file that a recipient gets, safe on any system."""
+        return unique_member_names([with_true_suffix(self.name, self.content_type)])[0]
 
 
 def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level decides, once there are several
@@ -117,7 +123,8 @@ def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level d
         is_video=is_video,
         is_prepared=stills.is_prepared,
         is_waiting=stills.is_waiting,
-        name=unique_member_names([with_true_suffix(facts.name, item.source.content_type)])[0],
+        name=facts.name,
+        content_type=item.source.content_type,
         label=label_of(facts.taken_at, is_video=is_video),
         taken=f"{facts.taken_at:%A} {spoken_moment(facts.taken_at)}",
         width_px=facts.width_px,

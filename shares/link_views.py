@@ -46,6 +46,7 @@ def new(request: MemberRequest) -> HttpResponseBase:
         # a fragment stands over the grid, whose own form has them
         "chosen": [] if request.htmx else [str(asset.uuid) for asset in assets],
         "title": _title(assets),
+        "sender_name": request.user.display_name,
         "expires_at": timezone.now() + _lifetime(),
         "strip": _strip(assets),
     }

@@ -83,7 +83,7 @@ def rendition(request: SiteRequest, share: Share, position: int, kind: str) -> H
 def file(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
     """Send an item's file."""
     item = _item(share, position)
-    name = shown(item, share).name
+    name = shown(item, share).file_name
     return send(request, blob_body(file_of(item), download_name=name))
 
 

@@ -42,7 +42,7 @@ def database() -> Iterator[str]:
     """Make a database of a name of its own and drop it; skips where no server answers."""
     name = f"passalong_test_{token_hex(4)}"
     try:
-        server = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=5)
+        server = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=60)
     except psycopg.OperationalError:
         pytest.skip(f"no PostgreSQL answers at {SERVER} (set TEST_POSTGRESQL)")
     with server:

@@ -9,8 +9,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
 
 from library.models import User
+from library.wording import one_line
 from shares.models import Share
 from tests.conftest import PASSWORD, signed_in
 
@@ -370,6 +373,7 @@ NAMES = [
     ("  Alice\t\u2028 Doe\n", "Alice Doe"),
     ("\u202egnp.exe Doe", "gnp.exe Doe"),
     ("\u2066Alice\u2069\x07 Doe\u200b", "Alice Doe"),
+    ("Alice \u200b Doe", "Alice Doe"),
     ("Ame\u0301lie", "Am\u00e9lie"),
     (
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
@@ -383,6 +387,15 @@ def test_a_name_becomes_one_line_that_turns_nothing_round(given, kept, carol, ad
     sign_up(carol, "bob@example.org", given)
 
     assert user_of("bob@example.org").display_name == kept
+
+
+@given(st.text(max_size=40))
+def test_one_line_of_one_line_is_the_same_line(text):
+    once = one_line(text)
+
+    assert one_line(once) == once
+    assert once == once.strip()
+    assert "  " not in once
 
 
 @pytest.mark.parametrize(
