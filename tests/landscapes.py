@@ -1,4 +1,4 @@
-"""Painted landscapes for screenshots and benchmarks: pictures that are ours to show."""
+"""Pictures that are ours to show, painted for screenshots and benchmarks, and one that is damaged."""
 
 import math
 import random
@@ -93,3 +93,15 @@ def _ridge(
         for x in range(0, width + 4, 4)
     ]
     return [(0, height), *points, (width, height)]
+
+
+def damaged_png() -> bytes:
+    """Return a picture whose header is sound and whose pixels are not; always the same one.
+
+    Of random ones, one in thirty decodes: nothing says where its pixels went wrong.
+    """
+    out = BytesIO()
+    Image.frombytes("L", (64, 64), random.Random(1).randbytes(64 * 64)).save(out, "PNG")
+    data = bytearray(out.getvalue())
+    data[200:400] = b"\xff" * 200
+    return bytes(data)

@@ -16,18 +16,10 @@ from library.storage import BlobMissingError, store
 from library.tasks import stills_task
 from library.work import RETRY_AFTER, claim
 from tests.conftest import picture
+from tests.landscapes import damaged_png
 from tests.rows import work_one
 
 pytestmark = pytest.mark.django_db
-
-
-def damaged_picture() -> bytes:
-    """Return a PNG whose header is sound and whose pixels are not."""
-    out = io.BytesIO()
-    Image.effect_noise((64, 64), 90).save(out, "PNG")
-    data = bytearray(out.getvalue())
-    data[200:400] = bytes(200)
-    return bytes(data)
 
 
 def image_of(rendition: Rendition) -> Image.Image:
@@ -226,7 +218,7 @@ def test_the_task_prepares_what_is_due_and_then_nothing(make_asset):
 
 
 def test_a_damaged_picture_fails_three_times_and_says_why(make_asset):
-    asset = make_asset(data=damaged_picture(), prepared=False)
+    asset = make_asset(data=damaged_png(), prepared=False)
 
     states = []
     for _ in range(3):
@@ -245,7 +237,7 @@ def test_a_damaged_picture_fails_three_times_and_says_why(make_asset):
 
 
 def test_a_damaged_picture_keeps_no_other_waiting(make_asset):
-    make_asset(data=damaged_picture(), prepared=False)
+    make_asset(data=damaged_png(), prepared=False)
     sound = make_asset(prepared=False)
 
     while work_one(make_stills):

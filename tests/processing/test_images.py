@@ -11,6 +11,7 @@ from library.processing.images import render_still
 from library.processing.pictures import average_color, fitting_size, to_srgb
 from library.processing.probe import probe
 from library.processing.values import Rendered
+from tests.landscapes import damaged_png
 from tests.processing.corpus import corpus_file
 
 LIMITS = {"max_pixels_jpeg": 250_000_000, "max_pixels_other": 100_000_000}
@@ -257,11 +258,7 @@ def test_of_what_moves_the_first_frame_is_shown(tmp_path):
 
 
 def test_a_damaged_picture_says_so(tmp_path):
-    data = io.BytesIO()
-    Image.effect_noise((80, 80), 90).save(data, "PNG")
-    broken = bytearray(data.getvalue())
-    broken[200:400] = bytes(200)
-    (tmp_path / "photo").write_bytes(broken)
+    (tmp_path / "photo").write_bytes(damaged_png())
 
     with pytest.raises(DamagedMediaError, match="damaged and can't be shown"):
         render(tmp_path / "photo", tmp_path)
