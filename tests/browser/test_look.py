@@ -81,6 +81,8 @@ def look(request) -> Callable[[Page, str], None]:
 )
 def test_strangers_pages_fit_every_width(name: str, shown, stranger: Page, look):
     stranger.goto(shown[name])
+    stranger.evaluate("sessionStorage.clear()")  # what another test has selected
+    stranger.reload()
 
     look(stranger, name)
 
@@ -91,6 +93,8 @@ def test_members_pages_fit_every_width(name: str, scheme: str, shown, member: Pa
     member.emulate_media(color_scheme=scheme)
     member.scheme = scheme
     member.goto(shown[name])
+    member.evaluate("sessionStorage.clear()")
+    member.reload()
 
     look(member, name)
 
