@@ -23,7 +23,7 @@ PALETTES = [
 
 def landscape(seed: int, *, taken: datetime | None = None, long_edge_px: int = 1600) -> bytes:
     """Return a JPEG of hills under a sky; the same seed gives the same picture."""
-    image = paint(seed, long_edge_px=long_edge_px)
+    image = paint_pictures(seed, long_edge_px=long_edge_px)
     exif = Image.Exif()
     if taken:
         exif[0x010F], exif[0x0110] = "Passalong", "Paintbox"
@@ -33,7 +33,7 @@ def landscape(seed: int, *, taken: datetime | None = None, long_edge_px: int = 1
     return out.getvalue()
 
 
-def paint(seed: int, *, long_edge_px: int) -> Image.Image:
+def paint_pictures(seed: int, *, long_edge_px: int) -> Image.Image:
     """Paint hills, one behind the other, and grain over all."""
     chance = random.Random(seed)
     across, down = chance.choice(SHAPES)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from library.processing.errors import DamagedMediaError, MediaError, ProcessingFailedError
-from library.processing.images import render_still
+from library.processing.photos import render_photo
 from library.processing.probe import probe
 from library.processing.videos import render_video
 
@@ -169,7 +169,7 @@ def _render(
     max_pixels_other: int,
 ) -> dict[str, Any]:
     facts = probe(Path(path), max_pixels_jpeg=max_pixels_jpeg, max_pixels_other=max_pixels_other)
-    render = render_video if facts.kind == "video" else render_still
+    render = render_video if facts.kind == "video" else render_photo
     try:
         rendered = render(
             Path(path), Path(folder), facts, thumbnail_px=thumbnail_px, preview_px=preview_px

@@ -12,7 +12,7 @@ from PIL import Image, ImageStat
 
 from library.processing.decoders import DECODER_ERRORS, open_video
 from library.processing.errors import DamagedMediaError
-from library.processing.pictures import fitting_size, upright, write_pictures
+from library.processing.painting import fitting_size, paint_pictures, upright
 from library.processing.probe import VIDEO_DAMAGED, square_pixel_size, video_orientation
 from library.processing.values import Facts, Rendered
 
@@ -40,7 +40,7 @@ def render_video(
                 picture = upright(picture, video_orientation(source, stream.id))
     except DECODER_ERRORS as error:
         raise DamagedMediaError(VIDEO_DAMAGED) from error
-    renditions, placeholder = write_pictures(picture, "poster", folder, thumbnail_px=thumbnail_px)
+    renditions, placeholder = paint_pictures(picture, "poster", folder, thumbnail_px=thumbnail_px)
     return Rendered(facts, renditions, placeholder)
 
 

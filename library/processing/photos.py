@@ -8,11 +8,11 @@ from library.processing.decoders import DECODER_ERRORS, open_photo, photo_orient
 from library.processing.errors import DamagedMediaError
 from library.processing.formats import FORMATS
 from library.processing.headers import DAMAGED, read_header
-from library.processing.pictures import fitting_size, shrink, to_srgb, upright, write_pictures
+from library.processing.painting import fitting_size, paint_pictures, shrink, to_srgb, upright
 from library.processing.values import Facts, Rendered
 
 
-def render_still(
+def render_photo(
     source: Path, folder: Path, facts: Facts, *, thumbnail_px: int, preview_px: int
 ) -> Rendered:
     """Write `thumbnail.webp` and `preview.webp` into the folder; of what moves, the first frame.
@@ -26,7 +26,7 @@ def render_still(
         picture = _decode(source, facts, preview_px)
     except DECODER_ERRORS as error:
         raise DamagedMediaError(DAMAGED) from error
-    renditions, placeholder = write_pictures(picture, "preview", folder, thumbnail_px=thumbnail_px)
+    renditions, placeholder = paint_pictures(picture, "preview", folder, thumbnail_px=thumbnail_px)
     return Rendered(facts, renditions, placeholder)
 
 

@@ -75,7 +75,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     return picture.convert(target)
 
 
-def write_pictures(
+def paint_pictures(
     picture: Image.Image, kind: RenditionKind, folder: Path, *, thumbnail_px: int
 ) -> tuple[tuple[RenderedFile, ...], str]:
     """Write an upright sRGB picture and its thumbnail; return both and the average color."""

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from library.processing.errors import DamagedMediaError
-from library.processing.images import render_still
-from library.processing.pictures import average_color, fitting_size, to_srgb
+from library.processing.painting import average_color, fitting_size, to_srgb
+from library.processing.photos import render_photo
 from library.processing.probe import probe
 from library.processing.values import Rendered
 from tests.landscapes import damaged_png
@@ -21,7 +21,7 @@ PATCHES = ["red", "lime", "blue", "white", "black", "yellow"]
 
 def render(source: Path, folder: Path, thumbnail_px: int = 64, preview_px: int = 200) -> Rendered:
     facts = probe(source, **LIMITS)
-    return render_still(source, folder, facts, thumbnail_px=thumbnail_px, preview_px=preview_px)
+    return render_photo(source, folder, facts, thumbnail_px=thumbnail_px, preview_px=preview_px)
 
 
 def patches(size: tuple[int, int] = (300, 200)) -> Image.Image:
