@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from library.processing.zips import Entry, plan_archive, unique_member_names
 from library.storage import store
 from library.transfers import Body
 from shares.disclosure import SharedFile, files_of
 from shares.models import Share
 from shares.wording import automatic_title
+from shares.zips import Entry, plan_archive, unique_member_names
 
 
 class EmptyArchiveError(LookupError):

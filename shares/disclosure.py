@@ -15,11 +15,11 @@ from django.urls import reverse
 from library.facts import AssetFacts
 from library.models import Asset, Blob, Rendition
 from library.processing.suffixes import with_true_suffix
-from library.processing.zips import unique_member_names
 from library.tiles import Tile, label_of, spoken_moment
 from library.work import WorkState
 from shares.models import IS_VIDEO, Share, ShareItem
 from shares.wording import automatic_title, spoken_counts
+from shares.zips import unique_member_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Paths and values in, paths and values out: media and archives without Django."""
+"""Paths and values in, paths and values out: media without Django."""

@@ -4,14 +4,14 @@ Size and CRC-32 of every file are known beforehand, so the list of entries alone
 offsets, total length and ETag, and any byte range can be made without reading the rest.
 """
 
-from library.processing.zips.layout import (
+from shares.zips.layout import (
     Entry,
     EntryChangedError,
     Plan,
     ReadEntry,
     plan_archive,
 )
-from library.processing.zips.names import safe_member_name, unique_member_names
+from shares.zips.names import safe_member_name, unique_member_names
 
 __all__ = [
     "Entry",

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from library.processing.zips import (
+from shares.zips import (
     Entry,
     EntryChangedError,
     plan_archive,
