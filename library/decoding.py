@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from library.processing.sandbox import Sandbox
+from library.processing.sandbox.client import Sandbox
 from library.processing.values import PixelLimits
 
 sandbox = Sandbox(settings.BASE_DIR, memory_bytes=2 << 30)

@@ -17,7 +17,7 @@ from PIL import Image
 from library.decoding import sandbox
 from library.ingest import accept_upload
 from library.models import Asset, Stills, User
-from library.processing import sandbox as sandbox_module
+from library.processing.sandbox import client
 from library.stills import make_stills
 from library.storage import Part
 from library.work import claim
@@ -42,9 +42,7 @@ def _quick_settings(settings):
 def _decoders_are_measured_too():
     """Where coverage is measured, let decoders know: of the environment they get next to nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            sandbox_module, "_PASSED_ON", (*sandbox_module._PASSED_ON, "COVERAGE_PROCESS_CONFIG")
-        )
+        patch.setattr(client, "_PASSED_ON", (*client._PASSED_ON, "COVERAGE_PROCESS_CONFIG"))
         yield
 
 

@@ -121,7 +121,7 @@ def test_a_worker_that_is_killed_leaves_no_decoder_behind(site):
         return [
             each
             for each in worker.children(recursive=True)
-            if "helper" in " ".join(command_of(each))
+            if "sandbox.server" in " ".join(command_of(each))
         ]
 
     worker = site.children()["worker"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from PIL import Image
 
 from library.models import Asset, Blob, Rendition, Stills
-from library.processing.sandbox import Sandbox
+from library.processing.sandbox.client import Sandbox
 from library.stills import make_stills
 from library.storage import BlobMissingError, store
 from library.tasks import stills_task

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from library.processing.sandbox import Sandbox
+from library.processing.sandbox.client import Sandbox
 from tests.patience import wait_until
 from tests.processing.corpus import ROOT
 

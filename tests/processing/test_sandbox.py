@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from library.processing import sandbox as sandbox_module
 from library.processing.errors import (
     DamagedMediaError,
     MediaError,
@@ -15,7 +14,8 @@ from library.processing.errors import (
     UnsupportedMediaError,
     error_from_code,
 )
-from library.processing.sandbox import Sandbox
+from library.processing.sandbox import client
+from library.processing.sandbox.client import Sandbox
 from library.processing.values import Facts, PixelLimits, Rendered
 from tests.processing.corpus import ABSENT, corpus_file, manifest
 
@@ -165,7 +165,7 @@ def test_a_link_in_the_place_of_a_picture_is_refused(own_sandbox, photo, tmp_pat
 )
 def test_nonsense_from_a_child_is_a_failure(said, own_sandbox, photo, monkeypatch):
     line = json.dumps({"said": said}).encode() + b"\n"
-    monkeypatch.setattr(sandbox_module, "_read_line", lambda *_: line)
+    monkeypatch.setattr(client, "_read_line", lambda *_: line)
 
     with pytest.raises(ProcessingFailedError, match="wrong answer"):
         own_sandbox().probe(photo, limits=LIMITS)

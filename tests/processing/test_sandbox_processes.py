@@ -15,9 +15,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from library.processing import sandbox as sandbox_module
 from library.processing.errors import MediaError, ProcessingFailedError
-from library.processing.sandbox import Sandbox
+from library.processing.sandbox import client
+from library.processing.sandbox.client import Sandbox
 from tests.patience import wait_until
 from tests.processing.corpus import ROOT
 from tests.processing.test_sandbox import LIMITS, render
@@ -141,7 +141,7 @@ def test_a_helper_killed_while_it_works_is_replaced(own_sandbox, pipe, photo, tm
 
 
 def test_a_helper_is_recycled_after_many_calls(own_sandbox, photo, monkeypatch):
-    monkeypatch.setattr(sandbox_module, "CALLS_PER_HELPER", 2)
+    monkeypatch.setattr(client, "CALLS_PER_HELPER", 2)
     box, helpers = own_sandbox(), []
 
     for _ in range(5):
@@ -154,7 +154,7 @@ def test_a_helper_is_recycled_after_many_calls(own_sandbox, photo, monkeypatch):
 def test_a_helper_that_gives_no_answer_is_ended(own_sandbox, photo, monkeypatch):
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
-    monkeypatch.setattr(sandbox_module, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(client, "GRACE_SECONDS", 0.2)
     stuck = helper_of(box)
     stuck.suspend()
 
@@ -168,7 +168,7 @@ START_AND_WAIT = """
 import sys, threading
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from library.processing.sandbox import Sandbox
+from library.processing.sandbox.client import Sandbox
 from library.processing.values import PixelLimits
 box = Sandbox(Path({root!r}))
 box.probe(Path({photo!r}), limits=PixelLimits())
@@ -249,7 +249,9 @@ def test_the_helper_knows_neither_django_nor_our_secrets(own_sandbox, photo, mon
     monkeypatch.setenv("SECRET_KEY", "do not tell")
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
-    script = "import sys; sys.path.insert(0, sys.argv[1]); import library.processing.helper; "
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import library.processing.sandbox.server; "
+    )
     script += "print('django' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-I", "-c", script, str(ROOT)], capture_output=True, text=True

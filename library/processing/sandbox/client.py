@@ -25,7 +25,7 @@ NONSENSE = "This file could not be shown: the program that reads it gave a wrong
 
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from library.processing.helper import serve; serve()"
+    "from library.processing.sandbox.server import serve; serve()"
 )
 # The site's secrets stay behind: of the environment, only what starting Python may need.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL")

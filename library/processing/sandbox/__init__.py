@@ -1,0 +1,1 @@
+"""A process beside ours in which files of strangers are decoded."""
