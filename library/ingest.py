@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 from django.db import IntegrityError, transaction
 
 from library import bells, work
+from library.blobs.storage import BlobGoneError, Part, hold, keep
 from library.decoding import limits, sandbox
 from library.facts import asset_fields
 from library.models import Asset, Blob, Stills, User
 from library.processing.values import Facts
-from library.storage import BlobGoneError, Part, hold, keep
 from library.wording import visible
 
 NAME_MAX_CHARACTERS = 255

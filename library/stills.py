@@ -7,11 +7,11 @@ from django.conf import settings
 from django.db import transaction
 
 from library import work
+from library.blobs.storage import Part, hold, keep, store, working_folder
 from library.decoding import limits, sandbox
 from library.facts import tell_assets
 from library.models import Blob, Rendition, Stills
 from library.processing.values import Rendered
-from library.storage import Part, hold, keep, store, working_folder
 
 DECODING_SECONDS = 60.0
 RENDITION_TYPE = "image/webp"

@@ -8,7 +8,8 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
-from library import bells, storage, sweeping, work
+from library import bells, sweeping, work
+from library.blobs import storage
 from library.models import Stills
 from library.processing.errors import MediaError
 from library.stills import make_stills

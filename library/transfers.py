@@ -12,9 +12,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 
+from library.blobs.storage import PIECE_BYTES, BlobMissingError, store
 from library.http import short_text
 from library.models import Blob
-from library.storage import PIECE_BYTES, BlobMissingError, store
 
 _RANGE = re.compile(r"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

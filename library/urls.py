@@ -2,7 +2,8 @@
 
 from django.urls import include, path, register_converter
 
-from library import upload_views, views
+from library import views
+from library.uploads import form_views
 
 
 class RenditionKindConverter:
@@ -35,6 +36,6 @@ urlpatterns = [
     path("robots.txt", views.robots, name="robots"),
     path("library/", views.grid, name="grid"),
     path("library/tiles/", views.tiles, name="tiles"),
-    path("library/upload/", upload_views.upload, name="upload"),
+    path("library/upload/", form_views.upload, name="upload"),
     path("library/<uuid:uuid>/", include(item_urls)),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from library.storage import store
+from library.blobs.storage import store
 from library.transfers import Body
 from shares.disclosure import SharedFile, files_of
 from shares.models import Share

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db import models, transaction
 
+from library.blobs.storage import BlobGoneError, hold
 from library.models import Asset, Blob, User
-from library.storage import BlobGoneError, hold
 from shares.models import Share, ShareItem
 
 

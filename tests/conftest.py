@@ -14,12 +14,12 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
+from library.blobs.storage import Part
 from library.decoding import sandbox
 from library.ingest import accept_upload
 from library.models import Asset, Stills, User
 from library.processing.sandbox import client
 from library.stills import make_stills
-from library.storage import Part
 from library.work import claim
 from shares.models import Share
 from shares.publishing import publish_share

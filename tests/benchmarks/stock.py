@@ -21,9 +21,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from library.blobs.storage import Part
 from library.ingest import accept_upload
 from library.models import Asset, Blob, Stills, User
-from library.storage import Part
 from library.work import claim
 from shares.models import Share
 from shares.publishing import publish_share

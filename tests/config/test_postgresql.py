@@ -92,7 +92,7 @@ def test_overlapping_holds_never_wait_for_each_other_in_a_circle(postgresql):
             + """
 import json, random
 from django.db import transaction
-from library.storage import hold
+from library.blobs.storage import hold
 pks = [blob.pk for blob in make_blobs(400)]
 
 def hold_many():

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 from PIL import Image
 
+from library.blobs.storage import BlobMissingError, store
 from library.models import Asset, Blob, Rendition, Stills
 from library.processing.sandbox.client import Sandbox
 from library.stills import make_stills
-from library.storage import BlobMissingError, store
 from library.tasks import stills_task
 from library.work import RETRY_AFTER, claim
 from tests.conftest import picture

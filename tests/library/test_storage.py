@@ -18,9 +18,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library import storage
-from library.models import Blob, BlobKey
-from library.storage import (
+from library.blobs import storage
+from library.blobs.storage import (
     PIECE_BYTES,
     BlobGoneError,
     BlobMissingError,
@@ -32,6 +31,7 @@ from library.storage import (
     tidy_incoming,
     working_folder,
 )
+from library.models import Blob, BlobKey
 from tests.conftest import part_of
 from tests.patience import PATIENCE_SECONDS
 

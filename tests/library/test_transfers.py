@@ -11,9 +11,9 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from library.blobs.storage import PIECE_BYTES, BlobMissingError, store
 from library.ingest import clean_name
 from library.models import Asset
-from library.storage import PIECE_BYTES, BlobMissingError, store
 from library.transfers import (
     Body,
     RangeNotSatisfiableError,

@@ -19,11 +19,11 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library import storage
+from library.blobs import storage
+from library.blobs.storage import LocalBlobStore, store
 from library.ingest import accept_upload, clean_name
 from library.models import Asset, Blob
-from library.storage import LocalBlobStore, store
-from library.uploads import PartUploadHandler
+from library.uploads.handler import PartUploadHandler
 from tests.conftest import part_of, picture, signed_in
 
 URL = "/library/upload/"
@@ -464,7 +464,7 @@ def test_a_member_whose_account_was_suspended_is_a_stranger(as_alice, alice):
 def test_files_in_other_forms_are_never_stored(carol, path, monkeypatch):
     before, body = stored(), file("a.jpg", picture() * 100) + b"--limit--\r\n"
     made = []
-    monkeypatch.setattr("library.storage.mkstemp", lambda *_args, **_more: made.append(1))
+    monkeypatch.setattr("library.blobs.storage.mkstemp", lambda *_args, **_more: made.append(1))
 
     response = carol.post(path, body, MULTIPART)
 

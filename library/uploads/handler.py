@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopFutureHandlers
 from django.http import HttpRequest
 
-from library.storage import Part
+from library.blobs.storage import Part
 
 
 class RefusingUploadHandler(FileUploadHandler):

@@ -19,7 +19,7 @@ from library.models import Asset
 from library.processing.errors import MediaError
 from library.templatetags.pictures import bytes_in_words
 from library.transfers import release_connection
-from library.uploads import PartUploadHandler, ReceivedFile
+from library.uploads.handler import PartUploadHandler, ReceivedFile
 
 FORM_OVERHEAD_BYTES = 1 << 20
 FULL = {errno.ENOSPC, errno.EDQUOT}

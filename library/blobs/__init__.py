@@ -1,0 +1,1 @@
+"""Stored bytes: on their way in, kept, and read."""

@@ -1,0 +1,1 @@
+"""How files come in: the form and its handler."""
