@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from django.db import IntegrityError, transaction
 
 from library import bells, work
-from library.blobs.storage import BlobGoneError, Part, hold, keep
+from library.blobs.parts import Part
+from library.blobs.storage import BlobGoneError, hold, keep
 from library.decoding import limits, sandbox
 from library.facts import asset_fields
 from library.models import Asset, Blob, Stills, User

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db import transaction
 
 from library import work
-from library.blobs.storage import Part, hold, keep, store, working_folder
+from library.blobs.parts import Part, working_folder
+from library.blobs.storage import hold, keep, store
 from library.decoding import limits, sandbox
 from library.facts import tell_assets
 from library.models import Blob, Rendition, Stills

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from library import bells, sweeping, work
-from library.blobs import storage
+from library.blobs.parts import tidy_incoming
 from library.models import Stills
 from library.processing.errors import MediaError
 from library.stills import make_stills
@@ -46,7 +46,7 @@ def catch_up_task() -> None:
 @shared_task
 def tidy_task() -> None:
     """Drop parts of uploads that were broken off long ago."""
-    storage.tidy_incoming(before=timezone.now() - PARTS_LIVE_FOR)
+    tidy_incoming(before=timezone.now() - PARTS_LIVE_FOR)
 
 
 @worker_ready.connect

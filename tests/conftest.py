@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from library.blobs.storage import Part
+from library.blobs.parts import Part
 from library.decoding import sandbox
 from library.ingest import accept_upload
 from library.models import Asset, Stills, User

@@ -4,25 +4,21 @@ A file is on disk, synced, under its final name, before a row speaks of it: writ
 fsync of the folder, commit.
 """
 
-import hashlib
 import os
 import secrets
-import shutil
-import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkstemp
-from typing import Protocol, Self
+from typing import Protocol
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from library.blobs.parts import Part
 from library.models import Blob
 
 PIECE_BYTES = 256 << 10
-_HASH_BYTES = 1 << 20
 
 
 class BlobGoneError(LookupError):
@@ -110,67 +106,6 @@ class LocalBlobStore:
 store: BlobStore = LocalBlobStore(settings.BLOBS_DIR)
 
 
-class Part:
-    """A file on its way into the store, hashed while its bytes pass."""
-
-    def __init__(self, path: Path, descriptor: int = -1) -> None:
-        self.path = path
-        self.size_bytes = 0
-        self.crc32 = 0
-        self._descriptor = descriptor
-        self._sha256 = hashlib.sha256()
-
-    @classmethod
-    def create(cls) -> Self:
-        """Open a new part in DATA_DIR/incoming, on the file system of the store."""
-        descriptor, path = mkstemp(prefix="part-", dir=settings.INCOMING_DIR)
-        return cls(Path(path), descriptor)
-
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        """Take a finished file as a part: one read for its hashes, no copy."""
-        part = cls(path)
-        with path.open("rb", buffering=0) as file:
-            while piece := file.read(_HASH_BYTES):
-                part._count(piece)
-        return part
-
-    @property
-    def sha256(self) -> str:
-        """Return the hash of what has passed so far, in hex."""
-        return self._sha256.hexdigest()
-
-    def write(self, data: bytes) -> None:
-        """Append bytes. Raises OSError when the disk is full."""
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
-        self._count(data)
-
-    def close(self) -> None:
-        """End writing; a second call does nothing."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def discard(self) -> None:
-        """Drop the file; nothing happens when the store has taken it over."""
-        self.close()
-        self.path.unlink(missing_ok=True)
-
-    def _count(self, data: bytes) -> None:
-        self._sha256.update(data)
-        self.crc32 = zlib.crc32(data, self.crc32)
-        self.size_bytes += len(data)
-
-
-@contextmanager
-def working_folder() -> Iterator[Path]:
-    """Give an empty folder on the file system of the store; it is gone afterwards."""
-    with TemporaryDirectory(prefix="work-", dir=settings.INCOMING_DIR) as folder:
-        yield Path(folder)
-
-
 def keep(part: Part, *, content_type: str, now: datetime) -> Blob:
     """Store a part durably and return its blob, or the living blob of the same bytes.
 
@@ -222,21 +157,6 @@ def hold(blob_ids: set[int], *, now: datetime) -> None:
         list(living.order_by("pk").select_for_update(no_key=True).values_list("pk"))
     if living.update(touched_at=now) != len(blob_ids):
         raise BlobGoneError
-
-
-def tidy_incoming(*, before: datetime) -> int:
-    """Drop parts and working folders that nobody has written to since then; how many."""
-    dropped = 0
-    for path in settings.INCOMING_DIR.iterdir():
-        with suppress(FileNotFoundError):  # the store may take it over at this moment
-            if path.stat().st_mtime >= before.timestamp():
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
-            dropped += 1
-    return dropped
 
 
 def _sync(path: Path) -> None:

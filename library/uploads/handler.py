@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopFutureHandlers
 from django.http import HttpRequest
 
-from library.blobs.storage import Part
+from library.blobs.parts import Part
 
 
 class RefusingUploadHandler(FileUploadHandler):

@@ -21,7 +21,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from library.blobs.storage import Part
+from library.blobs.parts import Part
 from library.ingest import accept_upload
 from library.models import Asset, Blob, Stills, User
 from library.work import claim

@@ -19,17 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library.blobs import storage
+from library.blobs.parts import Part, tidy_incoming, working_folder
 from library.blobs.storage import (
     PIECE_BYTES,
     BlobGoneError,
     BlobMissingError,
     LocalBlobStore,
-    Part,
     hold,
     keep,
     store,
-    tidy_incoming,
-    working_folder,
 )
 from library.models import Blob, BlobKey
 from tests.conftest import part_of

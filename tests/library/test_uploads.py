@@ -464,7 +464,7 @@ def test_a_member_whose_account_was_suspended_is_a_stranger(as_alice, alice):
 def test_files_in_other_forms_are_never_stored(carol, path, monkeypatch):
     before, body = stored(), file("a.jpg", picture() * 100) + b"--limit--\r\n"
     made = []
-    monkeypatch.setattr("library.blobs.storage.mkstemp", lambda *_args, **_more: made.append(1))
+    monkeypatch.setattr("library.blobs.parts.mkstemp", lambda *_args, **_more: made.append(1))
 
     response = carol.post(path, body, MULTIPART)
 
