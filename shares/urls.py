@@ -2,22 +2,22 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from shares import link_views, views
+from shares import link_views, page_views
 
 app_name = "shares"
 
 item_urls = [
-    path("", views.item_page, name="item"),
-    path("<rendition:kind>", views.rendition, name="rendition"),
-    path("file", views.file, name="file"),
+    path("", page_views.item_page, name="item"),
+    path("<rendition:kind>", page_views.rendition, name="rendition"),
+    path("file", page_views.file, name="file"),
 ]
 
 share_urls: list[URLPattern | URLResolver] = [
-    path("", views.page, name="page"),
-    path("tiles", views.tiles, name="tiles"),
-    path("archive", views.archive, name="archive"),
+    path("", page_views.page, name="page"),
+    path("tiles", page_views.tiles, name="tiles"),
+    path("archive", page_views.archive, name="archive"),
     path("<int:position>/", include(item_urls)),
-    path("<path:rest>", views.nothing, name="nothing"),
+    path("<path:rest>", page_views.nothing, name="nothing"),
 ]
 
 link_urls = [
