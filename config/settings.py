@@ -129,7 +129,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "library:grid"
-LOGOUT_REDIRECT_URL = "library:home"
+LOGOUT_REDIRECT_URL = "home"
 SIGN_UPS = env.text("SIGN_UPS", "open" if _is_loopback else "closed", choices=("open", "closed"))
 ACCOUNT_ADAPTER = "library.accounts.AccountAdapter"
 ACCOUNT_SIGNUP_FORM_CLASS = "library.forms.SignupForm"

@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest
 from django.urls import include, path
 
+from config import site_views
+
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Passalong"
 
@@ -17,6 +19,8 @@ def nowhere(_request: HttpRequest, rest: str) -> NoReturn:
 
 
 urlpatterns = [
+    path("", site_views.home, name="home"),
+    path("robots.txt", site_views.robots, name="robots"),
     path("", include("library.urls")),
     path("", include("shares.urls")),
     path("accounts/", include("allauth.urls")),

@@ -32,8 +32,6 @@ item_urls = [
 ]
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("robots.txt", views.robots, name="robots"),
     path("library/", views.grid, name="grid"),
     path("library/tiles/", views.tiles, name="tiles"),
     path("library/upload/", form_views.upload, name="upload"),

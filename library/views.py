@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from library import bells, work
-from library.http import MemberRequest, SiteRequest, private_page, short_text
+from library.http import MemberRequest, private_page
 from library.keyset import Place
 from library.models import AssetQuerySet, Rendition, Stills, User
 from library.tiles import days_of, no_picture, tile_of
@@ -20,15 +19,6 @@ from library.transfers import blob_body, send
 
 PAGE_ASSETS = 120
 MAX_TILES_ASKED = 200
-
-
-@login_not_required
-@require_safe
-def home(request: HttpRequest) -> HttpResponseBase:
-    """Tell a visitor what this is; a member wants the library."""
-    if request.user.is_authenticated:
-        return redirect("library:grid")
-    return TemplateResponse(request, "library/home.html")
 
 
 @vary_on_headers("HX-Request")
@@ -100,13 +90,6 @@ def retry(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     work.retry(Stills.objects.filter(source=asset.blob), now=timezone.now())
     bells.ring_after_commit(Stills)
     return redirect(asset)
-
-
-@login_not_required
-@require_safe
-def robots(_request: SiteRequest) -> HttpResponseBase:
-    """Let crawlers read what links say of themselves: each answers `noindex`."""
-    return short_text("User-agent: *\nDisallow: /accounts/\nDisallow: /admin/", status=200)
 
 
 def _library(request: MemberRequest) -> AssetQuerySet:
