@@ -11,13 +11,14 @@ from django_htmx.http import HttpResponseClientRedirect
 from library.http import SiteRequest
 
 ROBOTS = "noindex, nofollow, noarchive"
+PERSONAL_TYPES = ("text/html", "application/json")
 
 
 class PrivateByDefault:
-    """Keep pages out of caches, and everything below a link out of search engines too.
+    """Keep pages and JSON out of caches, and everything below a link out of search engines too.
 
-    Views say what else holds; this covers answers that no view of ours gives, such as a failed
-    CSRF check or a redirect to the address with a slash.
+    Views say only what else holds. Answers that no view of ours gives are covered as well, such as
+    a failed CSRF check or a redirect to the address with a slash.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -27,7 +28,7 @@ class PrivateByDefault:
         """Add what the answer does not say itself."""
         response = self.get_response(request)
         is_link = request.path_info.startswith("/s/")
-        if is_link or response.get("Content-Type", "").startswith("text/html"):
+        if is_link or response.get("Content-Type", "").startswith(PERSONAL_TYPES):
             response.headers.setdefault("Cache-Control", "private, no-store")
         if is_link:
             response.headers.setdefault("X-Robots-Tag", ROBOTS)

@@ -1,6 +1,6 @@
 """Small typed pieces between Django's requests and our views."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django_htmx.middleware import HtmxDetails
 
 from library.models import User
@@ -16,12 +16,6 @@ class MemberRequest(SiteRequest):
     """A request of somebody who is signed in."""
 
     user: User
-
-
-def private_page(response: HttpResponseBase) -> HttpResponseBase:
-    """Keep a page out of every cache."""
-    response["Cache-Control"] = "private, no-store"
-    return response
 
 
 def short_text(

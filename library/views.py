@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from library import bells, work
-from library.http import MemberRequest, private_page
+from library.http import MemberRequest
 from library.keyset import Place
 from library.models import AssetQuerySet, Rendition, Stills, User
 from library.tiles import days_of, no_picture, tile_of
@@ -40,7 +40,7 @@ def grid(request: MemberRequest) -> HttpResponseBase:
         "link": _uuid_or_none(request.GET.get("link", "")),
     }
     template = "library/grid.html#page" if request.htmx else "library/grid.html"
-    return private_page(TemplateResponse(request, template, context))
+    return TemplateResponse(request, template, context)
 
 
 @require_safe
@@ -53,7 +53,7 @@ def tiles(request: MemberRequest) -> HttpResponseBase:
     ]
     found = map(tile_of, _library(request).filter(uuid__in=wanted))
     context = {"tiles": [tile for tile in found if not tile.is_waiting]}
-    return private_page(TemplateResponse(request, "library/_tiles.html", context))
+    return TemplateResponse(request, "library/_tiles.html", context)
 
 
 @require_safe
@@ -61,7 +61,7 @@ def item(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Show one of my items, large, with its facts."""
     asset = get_object_or_404(_library(request), uuid=uuid)
     context = {"asset": asset, "tile": tile_of(asset)}
-    return private_page(TemplateResponse(request, "library/item.html", context))
+    return TemplateResponse(request, "library/item.html", context)
 
 
 @require_safe

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from library.http import MemberRequest, private_page
+from library.http import MemberRequest
 from library.models import Asset
 from library.tiles import Tile, tile_of
 from shares.disclosure import summary_of
@@ -67,7 +67,7 @@ def link(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 def progress(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Say how many items are prepared; htmx asks until all are."""
     share = get_object_or_404(request.user.shares, uuid=uuid)
-    return private_page(TemplateResponse(request, "shares/link.html#progress", _live(share)))
+    return TemplateResponse(request, "shares/link.html#progress", _live(share))
 
 
 @vary_on_headers("HX-Request")
@@ -96,7 +96,7 @@ def _make(request: MemberRequest) -> HttpResponseBase:
     if request.accepts("text/html"):
         return where
     made = {"url": share.public_url, "sheet": where["Location"], "link": str(share.uuid)}
-    return private_page(JsonResponse(made, status=201))
+    return JsonResponse(made, status=201)
 
 
 def _chosen(request: MemberRequest) -> list[UUID]:
@@ -112,7 +112,7 @@ def _refused(request: MemberRequest, error: SelectionRefusedError) -> HttpRespon
     told: dict[str, object] = {"problem": str(error), "gone": [str(uuid) for uuid in error.gone]}
     if request.accepts("text/html"):
         return _fragment(request, "shares/new.html", "sheet", told, status=400)
-    return private_page(JsonResponse(told, status=400))
+    return JsonResponse(told, status=400)
 
 
 def _lifetime() -> timedelta:
@@ -143,4 +143,4 @@ def _fragment(
     status: int = 200,
 ) -> HttpResponseBase:
     chosen = f"{template}#{name}" if request.htmx else template
-    return private_page(TemplateResponse(request, chosen, {**context}, status=status))
+    return TemplateResponse(request, chosen, {**context}, status=status)

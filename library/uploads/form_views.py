@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from library.http import MemberRequest, private_page
+from library.http import MemberRequest
 from library.ingest import accept_upload, clean_name
 from library.models import Asset
 from library.processing.errors import MediaError
@@ -64,10 +64,8 @@ def upload(request: MemberRequest) -> HttpResponseBase:
 @csrf_protect
 def _checked_upload(request: MemberRequest) -> HttpResponseBase:
     if request.method != "POST":
-        return private_page(
-            TemplateResponse(
-                request, "library/upload.html", {"max_bytes": settings.UPLOAD_MAX_BYTES}
-            )
+        return TemplateResponse(
+            request, "library/upload.html", {"max_bytes": settings.UPLOAD_MAX_BYTES}
         )
     files: list[Any] = request.FILES.getlist("files")
     results = [_take(request, file) for file in files]
@@ -94,13 +92,11 @@ def _take(request: MemberRequest, file: ReceivedFile) -> Result:
 def _answer(request: HttpRequest, results: list[Result], *, status: int) -> HttpResponseBase:
     if request.accepts("text/html"):
         context = {"results": results, "posted": True, "max_bytes": settings.UPLOAD_MAX_BYTES}
-        return private_page(
-            TemplateResponse(request, "library/upload.html", context, status=status)
-        )
+        return TemplateResponse(request, "library/upload.html", context, status=status)
     answer: dict[str, object] = {"files": [result.as_json() for result in results]}
     if not results:
         answer["problem"] = "No file was chosen. Choose at least one photo or video."
-    return private_page(JsonResponse(answer, status=status))
+    return JsonResponse(answer, status=status)
 
 
 def _too_long(request: HttpRequest) -> HttpResponseBase:
