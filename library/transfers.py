@@ -78,6 +78,13 @@ def send(request: HttpRequest, body: Body) -> HttpResponseBase:
     return response
 
 
+def no_picture(*, is_waiting: bool) -> HttpResponse:
+    """Answer for a picture that is not there: perhaps later, or never."""
+    if not is_waiting:
+        return short_text("There is no such picture of this file.", status=404)
+    return short_text("This picture is still being prepared.", status=503, retry_after_seconds=2)
+
+
 def release_connection() -> None:
     """Give the database connection back before a long stream; does nothing inside a transaction."""
     if not connection.in_atomic_block:

@@ -14,8 +14,8 @@ from library import bells, work
 from library.http import MemberRequest
 from library.keyset import Place
 from library.models import AssetQuerySet, Rendition, Stills, User
-from library.tiles import days_of, no_picture, tile_of
-from library.transfers import blob_body, send
+from library.tiles import days_of, tile_of
+from library.transfers import blob_body, no_picture, send
 
 PAGE_ASSETS = 120
 MAX_TILES_ASKED = 200

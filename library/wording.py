@@ -1,6 +1,7 @@
-"""Words that people give: names of theirs and of their files, as others may safely be shown them."""
+"""Words: names that people give, as others may safely be shown them, and what the site says of its items."""
 
 import unicodedata
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 
@@ -30,3 +31,33 @@ def check_name(name: str) -> None:
         raise ValidationError("A name can't hold a web address.")
     if not visible(name).strip("".join(JOINERS)) or name != one_line(name):
         raise ValidationError("A name is one line of letters that can be seen.")
+
+
+def label_of(taken_at: datetime, *, is_video: bool) -> str:
+    """Return a tile's accessible name: "Photo, 4 May 2025, 14:03"."""
+    return f"{'Video' if is_video else 'Photo'}, {spoken_moment(taken_at)}"
+
+
+def spoken_moment(taken_at: datetime) -> str:
+    """Return "4 May 2025, 14:03", ten times as fast as a template's filter: a page has hundreds."""
+    return f"{taken_at.day} {taken_at:%B %Y, %H:%M}"
+
+
+def duration(milliseconds: int | None) -> str:
+    """Return a length as m:ss or h:mm:ss; empty for None."""
+    if milliseconds is None:
+        return ""
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def bytes_in_words(size_bytes: int | None) -> str:
+    """Return "148 MB", in powers of ten as people's systems show them."""
+    size = float(size_bytes or 0)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 999.5 or unit == "GB":
+            break
+        size /= 1000
+    digits = 1 if (unit == "GB" and size < 100) or (unit == "MB" and size < 10) else 0
+    return f"{size:,.{digits}f} {unit}"

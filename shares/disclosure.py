@@ -15,7 +15,8 @@ from django.urls import reverse
 from library.facts import AssetFacts
 from library.models import Asset, Blob, Rendition
 from library.processing.suffixes import with_true_suffix
-from library.tiles import Tile, label_of, spoken_moment
+from library.tiles import Tile
+from library.wording import label_of, spoken_moment
 from library.work import WorkState
 from shares.models import IS_VIDEO, Share, ShareItem
 from shares.wording import automatic_title, spoken_counts

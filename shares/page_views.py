@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from library.http import SiteRequest, whole_number
-from library.tiles import Tile, no_picture
-from library.transfers import blob_body, send
+from library.tiles import Tile
+from library.transfers import blob_body, no_picture, send
 from shares.access import gated_file, gated_page
 from shares.archives import EmptyArchiveError, archive_body
 from shares.disclosure import cover_of, file_of, picture_of, shown, summary_of, tile_of

@@ -11,8 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from library.tiles import Tile
+from library.wording import bytes_in_words
 
 register = template.Library()
+register.filter(bytes_in_words)
 
 WIDEST, NARROWEST = 3.2, 0.45  # beyond these a tile shows its middle
 _COLOR = re.compile(r"#[0-9a-f]{6}")
@@ -36,18 +38,6 @@ def room(tiles: Sequence[Tile]) -> SafeString:
 def shown_ratio(width_px: int, height_px: int) -> float:
     """Return a tile's width over its height."""
     return min(WIDEST, max(NARROWEST, width_px / height_px))
-
-
-@register.filter
-def bytes_in_words(size_bytes: int | None) -> str:
-    """Return "148 MB", in powers of ten as people's systems show them."""
-    size = float(size_bytes or 0)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 999.5 or unit == "GB":
-            break
-        size /= 1000
-    digits = 1 if (unit == "GB" and size < 100) or (unit == "MB" and size < 10) else 0
-    return f"{size:,.{digits}f} {unit}"
 
 
 @register.filter

@@ -17,9 +17,9 @@ from library.http import MemberRequest
 from library.ingest import accept_upload, clean_name
 from library.models import Asset
 from library.processing.errors import MediaError
-from library.templatetags.pictures import bytes_in_words
 from library.transfers import release_connection
 from library.uploads.handler import PartUploadHandler, ReceivedFile
+from library.wording import bytes_in_words
 
 FORM_OVERHEAD_BYTES = 1 << 20
 FULL = {errno.ENOSPC, errno.EDQUOT}

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from django.template import Context, Template
 
-from library.templatetags.pictures import bytes_in_words, day, moment, shape
+from library.templatetags.pictures import day, moment, shape
+from library.wording import bytes_in_words
 
 
 @pytest.mark.parametrize(
