@@ -1,6 +1,7 @@
 """Small typed pieces between Django's requests and our views."""
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import register_converter
 from django_htmx.middleware import HtmxDetails
 
 from library.models import User
@@ -32,3 +33,21 @@ def short_text(
 def whole_number(text: str) -> int | None:
     """Read a number of at most six digits from an address or a form; None for anything else."""
     return int(text) if len(text) <= 6 and text.isascii() and text.isdecimal() else None
+
+
+class RenditionConverter:
+    """The kinds of pictures that addresses may name."""
+
+    regex = "thumbnail|preview|poster"
+
+    def to_python(self, value: str) -> str:
+        """Return the kind."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Return the kind."""
+        return value
+
+
+register_converter(RenditionConverter, "rendition")
+RENDITION = "<rendition:kind>"  # the same end of an address in the library and below a link

@@ -1,32 +1,16 @@
 """Addresses of the library."""
 
-from django.urls import include, path, register_converter
+from django.urls import include, path
 
 from library import views
+from library.http import RENDITION
 from library.uploads import form_views
-
-
-class RenditionKindConverter:
-    """The kinds of pictures that addresses may name."""
-
-    regex = "thumbnail|preview|poster"
-
-    def to_python(self, value: str) -> str:
-        """Return the kind."""
-        return value
-
-    def to_url(self, value: str) -> str:
-        """Return the kind."""
-        return value
-
-
-register_converter(RenditionKindConverter, "rendition")
 
 app_name = "library"
 
 item_urls = [
     path("", views.item, name="item"),
-    path("<rendition:kind>", views.rendition, name="rendition"),
+    path(RENDITION, views.rendition, name="rendition"),
     path("file", views.original, name="original"),
     path("retry/", views.retry, name="retry"),
 ]

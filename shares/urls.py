@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from library.http import RENDITION
 from shares import link_views, page_views
 
 app_name = "shares"
 
 item_urls = [
     path("", page_views.item_page, name="item"),
-    path("<rendition:kind>", page_views.rendition, name="rendition"),
+    path(RENDITION, page_views.rendition, name="rendition"),
     path("file", page_views.file, name="file"),
 ]
 
