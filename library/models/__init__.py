@@ -1,16 +1,8 @@
 """A person's photos and videos: accounts, stored bytes, what was made from them, and the library."""
 
-from library.models.accounts import (
-    Asset,
-    AssetQuerySet,
-    Blob,
-    BlobKey,
-    OneToOneBlobKey,
-    Rendition,
-    Stills,
-    User,
-    UserManager,
-)
+from library.models.accounts import User, UserManager
+from library.models.assets import Asset, AssetQuerySet
+from library.models.blobs import Blob, BlobKey, OneToOneBlobKey, Rendition, Stills
 
 __all__ = [
     "Asset",

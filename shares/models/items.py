@@ -1,120 +1,11 @@
-"""Links that people pass on: what is in them, and until when they are open."""
+"""What is in a link."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Self
-from uuid import uuid4
+from typing import ClassVar, Self
 
-from django.conf import settings
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
-from django.urls import reverse
+from django.db.models import Count, Q
 
 from library.models import Asset, BlobKey
-from shares.tokens import masked, new_token
-
-
-class ShareQuerySet(models.QuerySet["Share"]):
-    """Chainable questions about shares; start from `user.shares` for what somebody made."""
-
-    def open_at(self, moment: datetime) -> Self:
-        """Keep the shares that can be opened then; the rule of `Share.is_open_at` in SQL."""
-        return self.filter(
-            stopped_at=None, ended_at=None, expires_at__gt=moment, sender__is_active=True
-        )
-
-    def newest_first(self) -> Self:
-        """Order by the moment of making."""
-        return self.order_by("-created_at", "-id")
-
-    def with_content(self) -> Self:
-        """Add `shows_something`: whether a recipient would see any item."""
-        shown = ShareItem.objects.shown().filter(share=OuterRef("pk"))
-        return self.annotate(shows_something=Exists(shown))
-
-    def with_first_items(self) -> Self:
-        """Add the ids of the first three items that are shown, None where there are fewer."""
-        shown = ShareItem.objects.shown().filter(share=OuterRef("pk")).order_by("position")
-        return self.annotate(
-            **{f"item_{n}": Subquery(shown.values("pk")[n : n + 1]) for n in range(3)}
-        )
-
-
-class Share(models.Model):
-    """A snapshot of which items somebody passes along, under one link."""
-
-    class Privacy(models.TextChoices):
-        """What recipients get; `everything` is the files as they are."""
-
-        EVERYTHING = "everything"
-
-    sender = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares"
-    )
-    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
-    privacy = models.CharField(max_length=10, choices=Privacy.choices)
-    next_position = models.PositiveIntegerField(default=1)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    ended_at = models.DateTimeField(
-        null=True
-    )  # stamped once expiry was noticed: a clock set back revives nothing
-    stopped_at = models.DateTimeField(null=True)
-    epoch = models.PositiveIntegerField(default=0)  # moves whenever something allowed no longer is
-
-    objects = ShareQuerySet.as_manager()
-    if TYPE_CHECKING:  # what with_content() and with_first_items() add
-        shows_something: bool
-        item_0: int | None
-        item_1: int | None
-        item_2: int | None
-
-    class Meta:
-        indexes: ClassVar = [
-            # the sender's list of links
-            models.Index(
-                fields=["sender", "-created_at", "-id"], name="%(app_label)s_%(class)s_mine"
-            ),
-            # end_expired(): what has run out and is not stamped yet
-            models.Index(
-                fields=["expires_at"],
-                condition=Q(ended_at=None),
-                name="%(app_label)s_%(class)s_expiry",
-            ),
-        ]
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(expires_at__gt=models.F("created_at")),
-                name="%(app_label)s_%(class)s_expires_after_it_was_made",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"Share {masked(self.token)}"
-
-    def get_absolute_url(self) -> str:
-        """Return the address that people pass on."""
-        return reverse("shares:page", args=[self.token])
-
-    @property
-    def public_url(self) -> str:
-        """Return the whole link, from the configured origin."""
-        return settings.PUBLIC_BASE_URL + self.get_absolute_url()
-
-    @property
-    def first_items(self) -> list[int]:
-        """Return the ids that `with_first_items` has added."""
-        return [pk for pk in (self.item_0, self.item_1, self.item_2) if pk is not None]
-
-    def is_open_at(self, moment: datetime) -> bool:
-        """Tell whether the link works then; the rule of `ShareQuerySet.open_at` in Python."""
-        return (
-            self.stopped_at is None
-            and self.ended_at is None
-            and moment < self.expires_at
-            and self.sender.is_active
-        )
-
 
 IS_VIDEO = Q(source__content_type__startswith="video/")  # of an item, be its asset there or not
 
@@ -146,7 +37,7 @@ class ShareItemQuerySet(models.QuerySet["ShareItem"]):
 class ShareItem(models.Model):
     """One asset's place in a share. Positions are never moved or used again."""
 
-    share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="items")
+    share = models.ForeignKey("shares.Share", on_delete=models.CASCADE, related_name="items")
     position = models.PositiveIntegerField()
     asset = models.ForeignKey(
         Asset, null=True, on_delete=models.SET_NULL, related_name="share_items"

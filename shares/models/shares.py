@@ -1,4 +1,4 @@
-"""Links that people pass on: what is in them, and until when they are open."""
+"""Links, and until when they are open."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.urls import reverse
 
-from library.models import Asset, BlobKey
+from shares.models.items import ShareItem
 from shares.tokens import masked, new_token
 
 
@@ -114,65 +114,3 @@ class Share(models.Model):
             and moment < self.expires_at
             and self.sender.is_active
         )
-
-
-IS_VIDEO = Q(source__content_type__startswith="video/")  # of an item, be its asset there or not
-
-
-class ShareItemQuerySet(models.QuerySet["ShareItem"]):
-    """Chainable questions about the items of shares."""
-
-    def shown(self) -> Self:
-        """Keep what recipients see: what is in its owner's library, and what is kept without."""
-        in_library = Q(asset__isnull=False, asset__removed_at=None)
-        return self.filter(in_library | Q(kept=True), removed_at=None)
-
-    def in_order(self) -> Self:
-        """Order by position, with all that a tile or a download needs."""
-        return self.select_related("asset", "source__stills").order_by("position")
-
-    def counted_by_share(self) -> models.QuerySet["ShareItem", tuple[int, int, int]]:
-        """Return (share, photos, videos) of each share that has any of these items."""
-        return (
-            self.order_by()
-            .values_list("share")
-            .annotate(
-                photos=Count("pk", filter=~IS_VIDEO),
-                videos=Count("pk", filter=IS_VIDEO),
-            )
-        )
-
-
-class ShareItem(models.Model):
-    """One asset's place in a share. Positions are never moved or used again."""
-
-    share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="items")
-    position = models.PositiveIntegerField()
-    asset = models.ForeignKey(
-        Asset, null=True, on_delete=models.SET_NULL, related_name="share_items"
-    )
-    source = BlobKey(role="hold", related_name="+")
-    facts = models.JSONField(null=True)  # AssetFacts, for when the asset is gone
-    kept = models.BooleanField(default=False)  # stays in the link when the asset is deleted
-    removed_at = models.DateTimeField(null=True)
-
-    objects = ShareItemQuerySet.as_manager()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(kept=False) | Q(facts__isnull=False),
-                name="%(app_label)s_%(class)s_kept_with_facts",
-            ),
-            models.UniqueConstraint(
-                fields=["share", "position"], name="%(app_label)s_%(class)s_one_per_position"
-            ),
-            models.UniqueConstraint(
-                fields=["share", "asset"],
-                condition=Q(removed_at=None),
-                name="%(app_label)s_%(class)s_asset_once",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"item {self.position}"

@@ -267,7 +267,7 @@ def test_a_members_file_comes_byte_for_byte_and_in_parts(as_alice, large, file_u
     assert (part.status_code, content(part)) == (206, whole[300_000:700_001])
 
 
-@pytest.mark.django_db(databases=["default", "cache"])  # an answer that ends looks at every connection
+@pytest.mark.django_db(databases=["default", "cache"])  # ending an answer looks at both
 @pytest.mark.parametrize(
     ("method", "headers", "status"),
     [
@@ -400,7 +400,7 @@ def test_the_connection_is_let_go_outside_a_transaction_only():
     assert connection.connection is None
 
 
-@pytest.mark.django_db(databases=["default", "cache"])  # an answer that ends looks at every connection
+@pytest.mark.django_db(databases=["default", "cache"])  # ending an answer looks at both
 def test_the_file_is_closed_when_the_reader_goes_away():
     closed = []
 
