@@ -12,9 +12,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import AvifImagePlugin, Image, WebPImagePlugin
 
+from library.processing.containers.header import Header
 from library.processing.errors import UnsupportedMediaError
 from library.processing.exif import read_exif
-from library.processing.headers import Header
 
 THREADS = 2
 NO_PICTURES = "This file has sound but no pictures."

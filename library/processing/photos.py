@@ -4,10 +4,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from library.processing.containers.header import DAMAGED, read_header
 from library.processing.decoders import DECODER_ERRORS, open_photo, photo_orientation
 from library.processing.errors import DamagedMediaError
 from library.processing.formats import FORMATS
-from library.processing.headers import DAMAGED, read_header
 from library.processing.painting import fitting_size, paint_pictures, shrink, to_srgb, upright
 from library.processing.values import Facts, Rendered
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from library.processing.boxes import track_orientation
+from library.processing.containers.boxes import track_orientation
+from library.processing.containers.header import CUT_SHORT, DAMAGED, Header, read_header
+from library.processing.containers.window import FileWindow
 from library.processing.decoders import (
     DECODER_ERRORS,
     open_photo,
@@ -16,9 +18,7 @@ from library.processing.decoders import (
 from library.processing.errors import DamagedMediaError, TooLargeError
 from library.processing.exif import clean_text, parse_date, parse_offset, read_exif
 from library.processing.formats import AVIF, HEIC, identify
-from library.processing.headers import CUT_SHORT, DAMAGED, Header, read_header
 from library.processing.values import MAX_NUMBER, Facts, Format
-from library.processing.window import FileWindow
 
 VIDEO_DAMAGED = "This video is damaged and can't be shown. Copy it again from the camera or phone."
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from library.processing.containers.header import check_complete, read_header
 from library.processing.errors import (
     DamagedMediaError,
     MediaError,
@@ -20,7 +21,6 @@ from library.processing.errors import (
     UnsupportedMediaError,
 )
 from library.processing.formats import FORMATS, identify
-from library.processing.headers import check_complete, read_header
 from library.processing.probe import probe
 from tests.processing.corpus import corpus_file
 

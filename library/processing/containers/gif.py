@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from library.processing import boxes
+from library.processing.containers import boxes
+from library.processing.containers.window import FileWindow
 from library.processing.errors import DamagedMediaError
 from library.processing.values import Format
-from library.processing.window import FileWindow
 
 MAX_PARTS = 1_000_000
 CUT_SHORT = "This file is cut short: its end is missing. Copy it again from the camera or phone."

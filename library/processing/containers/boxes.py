@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from library.processing.window import FileWindow
+from library.processing.containers.window import FileWindow
 
 MAX_BOXES = 1_000_000
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from library.processing.containers.window import BUFFER_BYTES, SEARCH_BYTES, FileWindow
 from library.processing.values import PixelLimits
-from library.processing.window import BUFFER_BYTES, SEARCH_BYTES, FileWindow
 from tests.landscapes import landscape
 
 SIZE = 3 * SEARCH_BYTES + 17

@@ -1,0 +1,1 @@
+"""Files by their parts: where each begins and ends, before anybody asks what is in it."""
