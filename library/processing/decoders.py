@@ -12,7 +12,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import AvifImagePlugin, Image, WebPImagePlugin
 
-from library.processing.containers.header import Header
+from library.processing.containers.values import Header
 from library.processing.errors import UnsupportedMediaError
 from library.processing.exif import read_exif
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from library.processing.containers.header import DAMAGED, read_header
+from library.processing.containers.header import read_header
+from library.processing.containers.values import DAMAGED
 from library.processing.decoders import DECODER_ERRORS, open_photo, photo_orientation
 from library.processing.errors import DamagedMediaError
 from library.processing.formats import FORMATS

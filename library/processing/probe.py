@@ -8,7 +8,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from library.processing.containers.boxes import track_orientation
-from library.processing.containers.header import CUT_SHORT, DAMAGED, Header, read_header
+from library.processing.containers.header import read_header
+from library.processing.containers.values import CUT_SHORT, DAMAGED, Header
 from library.processing.containers.window import FileWindow
 from library.processing.decoders import (
     DECODER_ERRORS,

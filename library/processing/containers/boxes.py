@@ -5,8 +5,8 @@ Every count and length comes from the file, so each is checked against what is t
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from library.processing.containers.values import Header, Part
 from library.processing.containers.window import FileWindow
 
 MAX_BOXES = 1_000_000
@@ -26,15 +26,7 @@ _TURNS = {
 }
 
 
-class Box(NamedTuple):
-    """One box: its four-letter kind and where its content lies."""
-
-    kind: bytes
-    start: int
-    end: int
-
-
-def boxes(data: FileWindow, start: int, end: int) -> Iterator[Box]:
+def parts(data: FileWindow, start: int, end: int) -> Iterator[Part]:
     """Yield the boxes between two offsets; a box may claim to end after `end`.
 
     Stops without complaint where no box header follows (padding, trailers, junk).
@@ -51,14 +43,28 @@ def boxes(data: FileWindow, start: int, end: int) -> Iterator[Box]:
         stop = end if size == 0 else at + size
         if stop < content or not all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind):
             return
-        yield Box(kind, content, stop)
+        yield Part(kind, at, content, stop, stop)
         at = stop
+
+
+def read_header(data: FileWindow) -> Header:
+    """Read what a HEIC or AVIF picture's boxes tell; size and frames are their decoder's to tell."""
+    return Header(
+        duration_ms=track_duration_ms(data),
+        largest=largest_picture_pixels(data),
+        complete=is_complete(data, needed=frozenset((b"meta", b"moov"))),
+    )
+
+
+def read_movie_header(data: FileWindow) -> Header:
+    """Tell whether a MP4 or MOV is whole; everything else is its demuxer's to tell."""
+    return Header(complete=is_complete(data, needed=frozenset((b"moov",))))
 
 
 def is_complete(data: FileWindow, *, needed: frozenset[bytes]) -> bool:
     """Tell whether the file holds its boxes whole, and at least one of those that it needs."""
     seen = set()
-    for box in boxes(data, 0, len(data)):
+    for box in parts(data, 0, len(data)):
         if box.end > len(data):
             if box.kind in _ESSENTIAL:
                 return False
@@ -107,19 +113,19 @@ def _sign(number: int) -> int:
     return (number > 0) - (number < 0)
 
 
-def _find(data: FileWindow, route: tuple[bytes, ...]) -> Iterator[Box]:
+def _find(data: FileWindow, route: tuple[bytes, ...]) -> Iterator[Part]:
     """Yield the boxes at the end of a route of kinds, each whole within its parent."""
-    level = [Box(b"", 0, len(data))]
+    level = [Part(b"", 0, 0, len(data), len(data))]
     for kind in route:
         level = [
             found
             for parent in level
-            for found in boxes(data, parent.start + _preamble(parent), parent.end)
+            for found in parts(data, parent.start + _preamble(parent), parent.end)
             if found.kind == kind and found.end <= parent.end and found.start < found.end
         ]
     yield from level
 
 
-def _preamble(box: Box) -> int:
+def _preamble(box: Part) -> int:
     """Return the bytes before a container's first box: `meta` carries a version and flags."""
     return 4 if box.kind == b"meta" else 0

@@ -1,6 +1,8 @@
 """A file read by place, through a small buffer: no mapping, so that its size costs no memory."""
 
+import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
@@ -56,14 +58,34 @@ class FileWindow:
         """
         return struct.unpack(layout, self._read(at, at + struct.calcsize(layout)))
 
+    def starts(self, wanted: bytes, at: int) -> bool:
+        """Tell whether these bytes stand there."""
+        return self._read(at, at + len(wanted)) == wanted
+
     def find(self, wanted: bytes, at: int) -> int:
         """Return where these bytes come first, from there on; -1 when they do not."""
-        while at < self._size:
-            piece = self._read(at, min(at + SEARCH_BYTES, self._size))
-            found = piece.find(wanted)
+        return self._first(lambda held, place: held.find(wanted, place), at, len(wanted))
+
+    def search(self, pattern: re.Pattern[bytes], at: int, *, length: int) -> int:
+        """Return where a pattern of so many bytes first matches, from there on; -1 when it does not."""
+
+        def first(held: bytes, place: int) -> int:
+            match = pattern.search(held, place)
+            return match.start() if match else -1
+
+        return self._first(first, at, length)
+
+    def _first(self, first: Callable[[bytes, int], int], at: int, length: int) -> int:
+        """Search what is held, then fetch more and hold it: many searches read no more than one."""
+        while 0 <= at <= self._size - length:
+            if not self._start <= at <= self._start + len(self._held) - length:
+                self._start, self._held = at, self._fetch(at, SEARCH_BYTES)
+                if len(self._held) < length:  # the file has become shorter meanwhile
+                    break
+            found = first(self._held, at - self._start)
             if found >= 0:
-                return at + found
-            at += max(1, len(piece) - len(wanted) + 1)
+                return self._start + found
+            at = self._start + len(self._held) - length + 1
         return -1
 
     def _read(self, start: int, stop: int) -> bytes:

@@ -1,5 +1,6 @@
 """A file read by place looks like its bytes, whatever its size."""
 
+import re
 import struct
 
 import pytest
@@ -71,3 +72,34 @@ def test_a_file_larger_than_the_memory_limit_is_read_all_the_same(sandbox, tmp_p
     facts = sandbox.probe(path, limits=PixelLimits())
 
     assert max(facts.width_px, facts.height_px) == 320
+
+
+@given(st.integers(0, SIZE), st.integers(0, SIZE))
+def test_a_search_by_pattern_finds_what_python_finds(numbered, held_at, at):
+    path, data = numbered
+    pattern = re.compile(rb"\x07[\x00-\x20]")
+
+    with FileWindow(path) as window:
+        window[held_at : held_at + 1]
+        found = window.search(pattern, at, length=2)
+
+    match = pattern.search(data, at)
+    assert found == (match.start() if match else -1)
+
+
+def test_searches_every_few_bytes_read_no_more_than_one_does(numbered, monkeypatch):
+    path, _ = numbered
+    fetched = []
+    fetch = FileWindow._fetch
+    monkeypatch.setattr(
+        FileWindow,
+        "_fetch",
+        lambda self, start, size: fetched.append(size) or fetch(self, start, size),
+    )
+
+    with FileWindow(path) as window:
+        at = 0
+        for _ in range(SEARCH_BYTES // 4 + 9):
+            at = window.find(b"\x00", at) + 4
+
+    assert len(fetched) == 2
