@@ -18,7 +18,7 @@ from library.blobs.parts import Part
 from library.decoding import sandbox
 from library.ingest import accept_upload
 from library.models import Asset, Stills, User
-from library.processing.sandbox import client
+from library.processing.sandbox import pool
 from library.stills import make_stills
 from library.work import claim
 from shares.models import Share
@@ -38,11 +38,28 @@ def _quick_settings(settings):
     }
 
 
+MEASURED = """
+import sys; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from library.processing.sandbox import server
+enclose = server.enclose
+server.enclose = lambda *, readable, writable: enclose(
+    readable=readable, writable=[*writable, Path({folder!r})]
+)
+server.serve()
+"""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _decoders_are_measured_too():
-    """Where coverage is measured, let decoders know: of the environment they get next to nothing."""
+    """Where coverage is measured, decoders know of it and may write there; else they get next to nothing."""
+    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client, "_PASSED_ON", (*client._PASSED_ON, "COVERAGE_PROCESS_CONFIG"))
+        folder = str(settings.BASE_DIR / "build" / "coverage")
+        patch.setattr(pool, "_PASSED_ON", (*pool._PASSED_ON, "COVERAGE_PROCESS_CONFIG"))
+        patch.setattr(pool, "_START", MEASURED.format(folder=folder))
         yield
 
 

@@ -16,16 +16,18 @@ import pytest
 from PIL import Image
 
 from library.processing.errors import MediaError, ProcessingFailedError
-from library.processing.sandbox import client
+from library.processing.sandbox import client, pool
 from library.processing.sandbox.client import Sandbox
 from tests.patience import wait_until
+from tests.processing.conftest import Pipe
 from tests.processing.corpus import ROOT
 from tests.processing.test_sandbox import LIMITS, render
 
 
-def helper_of(box: Sandbox) -> psutil.Process:
-    assert box._helper is not None
-    return psutil.Process(box._helper.pid)
+def server_of(box: Sandbox) -> psutil.Process:
+    """Return the one server of a sandbox whose calls have not met so far."""
+    (pid,) = box.pids
+    return psutil.Process(pid)
 
 
 def gone(pid: int) -> bool:
@@ -44,7 +46,7 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         done.result()
 
 
-def test_too_little_memory_is_reported_and_the_helper_goes_on(
+def test_too_little_memory_is_reported_and_the_server_goes_on(
     own_sandbox, slow_photo, photo, tmp_path
 ):
     box = own_sandbox(memory_bytes=192 << 20)
@@ -52,43 +54,43 @@ def test_too_little_memory_is_reported_and_the_helper_goes_on(
     with pytest.raises(ProcessingFailedError, match="more memory"):
         render(box, slow_photo, tmp_path)
 
-    helper = helper_of(box).pid
+    server = server_of(box).pid
     assert render(box, photo, tmp_path).facts.width_px == 30
-    assert helper_of(box).pid == helper
+    assert server_of(box).pid == server
 
 
-def test_too_much_time_is_reported_and_the_helper_goes_on(own_sandbox, pipe, photo, tmp_path):
+def test_too_much_time_is_reported_and_the_server_goes_on(own_sandbox, pipe, photo, tmp_path):
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
-    helper = helper_of(box)
+    server = server_of(box)
 
     with pytest.raises(ProcessingFailedError, match="too long"):  # it would wait without end
         render(box, pipe.path, tmp_path, wall_seconds=0.3)
 
-    assert helper.children() == []
+    assert server.children() == []
     assert render(box, photo, tmp_path).facts.width_px == 30
-    assert helper_of(box).pid == helper.pid
+    assert server_of(box).pid == server.pid
 
 
 @pytest.mark.parametrize(
     ("number", "words"),
     [(signal.SIGSEGV, "stopped"), (signal.SIGKILL, "stopped"), (signal.SIGXCPU, "too long")],
 )
-def test_a_child_that_dies_is_reported_and_the_helper_goes_on(
+def test_a_child_that_dies_is_reported_and_the_server_goes_on(
     number, words, own_sandbox, pipe, photo, tmp_path
 ):
     box = own_sandbox()
 
     def send() -> None:
         pipe.wait_for_reader()
-        helper_of(box).children()[0].send_signal(number)
+        server_of(box).children()[0].send_signal(number)
 
     with meanwhile(send), pytest.raises(ProcessingFailedError, match=words):
         render(box, pipe.path, tmp_path)
 
-    helper = helper_of(box).pid
+    server = server_of(box).pid
     assert render(box, photo, tmp_path).facts.width_px == 30
-    assert helper_of(box).pid == helper
+    assert server_of(box).pid == server
 
 
 def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, pipe, tmp_path):
@@ -96,7 +98,7 @@ def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, pipe
 
     def look() -> None:
         pipe.wait_for_reader()
-        child = helper_of(box).children()[0]
+        child = server_of(box).children()[0]
         seen.extend([child.rlimit(psutil.RLIMIT_AS)[0], child.rlimit(psutil.RLIMIT_CORE)[0]])
         seen.extend(
             [child.rlimit(psutil.RLIMIT_CPU)[0], child.cwd(), os.getpgid(child.pid) == child.pid]
@@ -113,26 +115,26 @@ def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, pipe
     assert standard_files == {"/dev/null"}
 
 
-def test_a_helper_killed_between_calls_is_replaced(own_sandbox, photo):
+def test_a_server_killed_between_calls_is_replaced(own_sandbox, photo):
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
-    first = helper_of(box)
+    first = server_of(box)
 
     first.kill()
 
     assert box.probe(photo, limits=LIMITS).width_px == 30
-    assert helper_of(box).pid != first.pid
+    assert server_of(box).pid != first.pid
 
 
-def test_a_helper_killed_while_it_works_is_replaced(own_sandbox, pipe, photo, tmp_path):
+def test_a_server_killed_while_it_works_is_replaced(own_sandbox, pipe, photo, tmp_path):
     box, children = own_sandbox(), []
 
     def kill() -> None:
         pipe.wait_for_reader()
         shutil.copy(photo, tmp_path / "whole.png")
-        (tmp_path / "whole.png").rename(pipe.path)  # for the helper that comes next
-        children.extend(child.pid for child in helper_of(box).children())
-        helper_of(box).kill()
+        (tmp_path / "whole.png").rename(pipe.path)  # for the server that comes next
+        children.extend(child.pid for child in server_of(box).children())
+        server_of(box).kill()
 
     with meanwhile(kill):
         assert render(box, pipe.path, tmp_path).facts.width_px == 30
@@ -140,22 +142,22 @@ def test_a_helper_killed_while_it_works_is_replaced(own_sandbox, pipe, photo, tm
     wait_until(lambda: gone(children[0]))
 
 
-def test_a_helper_is_recycled_after_many_calls(own_sandbox, photo, monkeypatch):
-    monkeypatch.setattr(client, "CALLS_PER_HELPER", 2)
-    box, helpers = own_sandbox(), []
+def test_a_server_is_recycled_after_many_calls(own_sandbox, photo, monkeypatch):
+    monkeypatch.setattr(pool, "CALLS_PER_SERVER", 2)
+    box, servers = own_sandbox(), []
 
     for _ in range(5):
         box.probe(photo, limits=LIMITS)
-        helpers.append(helper_of(box).pid)
+        servers.append(server_of(box).pid)
 
-    assert len(set(helpers)) == 3
+    assert len(set(servers)) == 3
 
 
-def test_a_helper_that_gives_no_answer_is_ended(own_sandbox, photo, monkeypatch):
+def test_a_server_that_gives_no_answer_is_ended(own_sandbox, photo, monkeypatch):
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
     monkeypatch.setattr(client, "GRACE_SECONDS", 0.2)
-    stuck = helper_of(box)
+    stuck = server_of(box)
     stuck.suspend()
 
     with pytest.raises(ProcessingFailedError, match="no answer"):
@@ -173,7 +175,7 @@ from library.processing.values import PixelLimits
 box = Sandbox(Path({root!r}))
 box.probe(Path({photo!r}), limits=PixelLimits())
 assert not {{"PIL", "av", "pillow_heif", "django"}} & set(sys.modules)
-print(box._helper.pid, flush=True)
+print(*box.pids, flush=True)
 sys.stdin.readline()
 if {busy}:
     box.render(Path({pipe!r}), Path({folder!r}), thumbnail_px=64, preview_px=2016,
@@ -183,23 +185,23 @@ sys.stdin.readline()
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_the_helper_and_its_child_end_with_their_parent(busy, photo, pipe, tmp_path):
+def test_the_server_and_its_child_end_with_their_parent(busy, photo, pipe, tmp_path):
     script = START_AND_WAIT.format(
         root=str(ROOT), photo=str(photo), pipe=str(pipe.path), folder=str(tmp_path), busy=busy
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
-        helper = psutil.Process(int(parent.stdout.readline()))
+        server = psutil.Process(int(parent.stdout.readline()))
         parent.stdin.write("\n")
         parent.stdin.flush()
         if busy:
             pipe.wait_for_reader()
-        children = [child.pid for child in helper.children()]
+        children = [child.pid for child in server.children()]
         parent.kill()
 
     assert len(children) == busy
-    wait_until(lambda: all(map(gone, [helper.pid, *children])))
+    wait_until(lambda: all(map(gone, [server.pid, *children])))
 
 
 def test_threads_that_call_at_once_get_their_own_answers(own_sandbox, tmp_path):
@@ -217,35 +219,75 @@ def test_threads_that_call_at_once_get_their_own_answers(own_sandbox, tmp_path):
         thread.join()
 
     assert found == {width: width for width in range(1, 13)}
+    assert 1 <= len(box.pids) <= client.SERVERS
+
+
+def test_a_good_file_behind_two_that_never_end_is_decided_at_once(own_sandbox, photo, tmp_path):
+    box = own_sandbox()
+    pipes = [Pipe(tmp_path / f"{number}.png") for number in (1, 2)]
+
+    with ThreadPoolExecutor(2) as threads:
+        stuck = [
+            threads.submit(box.probe, pipe.path, limits=LIMITS, wall_seconds=600) for pipe in pipes
+        ]
+        for pipe in pipes:
+            pipe.wait_for_reader()
+
+        assert box.probe(photo, limits=LIMITS).width_px == 30
+        assert not any(probing.done() for probing in stuck)
+
+        for pipe in pipes:
+            pipe.close()
+    assert all(isinstance(probing.exception(), MediaError) for probing in stuck)
+    assert len(box.pids) == 3
+
+
+def test_closing_waits_for_answers_and_ends_every_server(own_sandbox, photo, pipe):
+    box = own_sandbox()
+    box.probe(photo, limits=LIMITS)
+
+    with ThreadPoolExecutor(2) as threads:
+        probing = threads.submit(box.probe, pipe.path, limits=LIMITS, wall_seconds=600)
+        pipe.wait_for_reader()
+        servers = box.pids
+        closing = threads.submit(box.close)
+        pipe.close()
+        closing.result()
+
+    assert "empty" in str(probing.exception())
+    assert box.pids == []
+    assert all(map(gone, servers))
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_process_has_a_helper_of_its_own(own_sandbox, photo):
+def test_a_forked_process_has_a_server_of_its_own(own_sandbox, photo):
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
-    helper = helper_of(box)
+    server = server_of(box)
     reading, writing = os.pipe()
 
     child = os.fork()
     if child == 0:
         width = box.probe(photo, limits=LIMITS).width_px
-        os.write(writing, f"{width} {box._helper.pid}\n".encode())
+        os.write(writing, f"{width} {box.pids[0]}\n".encode())
         signal.pause()
     try:
         width, other = os.read(reading, 100).split()
-        assert (int(width), int(other) != helper.pid) == (30, True)
+        assert (int(width), int(other) != server.pid) == (30, True)
         assert box.probe(photo, limits=LIMITS).width_px == 30
-        assert helper_of(box).pid == helper.pid
+        assert server_of(box).pid == server.pid
 
-        box._helper.stdin.close()  # the forked process must not hold this end open
-        wait_until(lambda: gone(helper.pid))
+        box._pool.servers[
+            -1
+        ]._process.stdin.close()  # the forked process must not hold this end open
+        wait_until(lambda: gone(server.pid))
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     wait_until(lambda: gone(int(other)))
 
 
-def test_the_helper_knows_neither_django_nor_our_secrets(own_sandbox, photo, monkeypatch):
+def test_the_server_knows_neither_django_nor_our_secrets(own_sandbox, photo, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "do not tell")
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
@@ -258,5 +300,5 @@ def test_the_helper_knows_neither_django_nor_our_secrets(own_sandbox, photo, mon
     )
 
     assert told.stdout == "False\n"
-    assert "SECRET_KEY" not in helper_of(box).environ()
-    assert helper_of(box).environ()["MALLOC_ARENA_MAX"] == "2"
+    assert "SECRET_KEY" not in server_of(box).environ()
+    assert server_of(box).environ()["MALLOC_ARENA_MAX"] == "2"
