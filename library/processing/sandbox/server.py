@@ -1,8 +1,12 @@
-"""The decoding helper: a small process that forks one limited child for each request.
+"""The decoding server: a small process that forks one limited child for each request.
 
 It imports the decoders and nothing else of the site, so a child starts in milliseconds and
 holds no secret, no database connection and no other person's file. Requests and answers are
 JSON lines on standard input and output. It ends when its standard input closes.
+
+What a child's limits are for: files that crash a decoder, or make it compute or allocate without
+end. A file that takes a decoder over finds a process of the site's own user, which the kernel keeps
+from other files, from the network and from other programs where it can (`fence.py`).
 """
 
 import ctypes
@@ -24,6 +28,7 @@ from typing import Any, NoReturn
 from library.processing.errors import DamagedMediaError, MediaError, ProcessingFailedError
 from library.processing.photos import render_photo
 from library.processing.probe import probe
+from library.processing.sandbox.fence import enclose
 from library.processing.videos import render_video
 
 ANSWER_BYTES = 64 * 1024
@@ -62,9 +67,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """Do one request in a child of its own and report what it said, or how it ended."""
     folder = tempfile.mkdtemp(prefix="passalong-")
     reading, writing = os.pipe()
+    server = os.getpid()
     child = os.fork()
     if child == 0:
-        _be_child(request, folder, writing)
+        _be_child(request, folder, writing, server)
     os.close(writing)
     with suppress(ProcessLookupError, PermissionError):
         os.setpgid(child, child)
@@ -107,11 +113,13 @@ def _listen(reading: int, wall_seconds: float) -> bytes | None:
     return None
 
 
-def _be_child(request: dict[str, Any], folder: str, writing: int) -> NoReturn:
+def _be_child(request: dict[str, Any], folder: str, writing: int, server: int) -> NoReturn:
     """Do one request under limits, say the result, and end the process whatever happens."""
     status = 1
     try:
         _confine(request, folder, writing)
+        if os.getppid() != server:  # it ended before the kernel was asked to tell
+            os._exit(status)
         answer = _do(request)
         os.write(writing, json.dumps(answer).encode() + b"\n")
         status = 0
@@ -128,7 +136,7 @@ def _confine(request: dict[str, Any], folder: str, writing: int) -> None:
     os.chdir(folder)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    os.dup2(nothing, 1)  # a child that was taken over cannot forge the helper's answers
+    os.dup2(nothing, 1)  # a child that was taken over cannot forge the server's answers
     os.closerange(3, writing)
     os.closerange(writing + 1, OPEN_FILES)
     seconds = 1 + int(CORES * request["wall_seconds"])
@@ -140,6 +148,9 @@ def _confine(request: dict[str, Any], folder: str, writing: int) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (value, value))
+    told = request["arguments"]
+    folders = [folder, told["folder"]] if "folder" in told else [folder]
+    enclose(readable=[Path(told["path"])], writable=map(Path, folders))
 
 
 def _do(request: dict[str, Any]) -> dict[str, Any]:
