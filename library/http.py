@@ -5,6 +5,7 @@ from django.urls import register_converter
 from django_htmx.middleware import HtmxDetails
 
 from library.models import User
+from library.processing.values import RenditionKind
 
 
 class SiteRequest(HttpRequest):
@@ -38,7 +39,7 @@ def whole_number(text: str) -> int | None:
 class RenditionConverter:
     """The kinds of pictures that addresses may name."""
 
-    regex = "thumbnail|preview|poster"
+    regex = "|".join(RenditionKind)
 
     def to_python(self, value: str) -> str:
         """Return the kind."""

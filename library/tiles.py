@@ -8,6 +8,7 @@ from itertools import groupby
 from django.urls import reverse
 
 from library.models import Asset
+from library.processing.values import RenditionKind
 from library.wording import duration, label_of
 
 PREPARING = "Being prepared"
@@ -39,7 +40,7 @@ class Tile:
 
     @property
     def note(self) -> str:
-        """Return a film's length as m:ss; empty for a still."""
+        """Return a video's length as m:ss; empty for a photo."""
         return duration(self.duration_ms) if self.is_video else ""
 
 
@@ -61,7 +62,7 @@ def tile_of(asset: Asset) -> Tile:
     return Tile(
         id=f"asset-{asset.uuid}",
         url=asset.get_absolute_url(),
-        picture_url=reverse("library:rendition", args=[asset.uuid, "thumbnail"])
+        picture_url=reverse("library:rendition", args=[asset.uuid, RenditionKind.THUMBNAIL])
         if asset.stills.is_prepared
         else "",
         label=label_of(asset.taken_at, is_video=asset.is_video),

@@ -13,8 +13,9 @@ from django.db.models import Case, Count, Q, Sum, When
 from django.urls import reverse
 
 from library.facts import AssetFacts
-from library.models import Asset, Blob, Rendition
+from library.models import Blob, Rendition
 from library.processing.suffixes import with_true_suffix
+from library.processing.values import MediaKind, RenditionKind
 from library.tiles import Tile
 from library.wording import label_of, spoken_moment
 from library.work import WorkState
@@ -117,7 +118,7 @@ class Shown:
 def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level decides, once there are several
     """Return what this share lets out of an item, be its asset there or gone."""
     facts = _facts_of(item)
-    is_video = facts.kind == Asset.Kind.VIDEO
+    is_video = facts.kind == MediaKind.VIDEO
     stills = item.source.stills
     return Shown(
         position=item.position,
@@ -146,7 +147,7 @@ def tile_of(item: Shown, token: str) -> Tile:
     return Tile(
         id=f"item-{item.position}",
         url=reverse("shares:item", args=where),
-        picture_url=reverse("shares:rendition", args=[*where, "thumbnail"])
+        picture_url=reverse("shares:rendition", args=[*where, RenditionKind.THUMBNAIL])
         if item.is_prepared
         else "",
         label=item.label,

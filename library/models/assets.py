@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from library.models.blobs import BlobKey, Stills
+from library.processing.values import MediaKind
 
 
 class AssetQuerySet(models.QuerySet["Asset"]):
@@ -35,12 +36,6 @@ class AssetQuerySet(models.QuerySet["Asset"]):
 class Asset(models.Model):
     """One photo or video in somebody's library. Its pictures are those of its blob (`Stills`)."""
 
-    class Kind(models.TextChoices):
-        """What it is to a person."""
-
-        PHOTO = "photo"
-        VIDEO = "video"
-
     class TakenFrom(models.TextChoices):
         """Where `taken_at` was read; `upload` until something better is known."""
 
@@ -55,7 +50,7 @@ class Asset(models.Model):
     )
     blob = BlobKey(role="hold", related_name="assets")
     name = models.CharField(max_length=255)  # as it was uploaded, last part only
-    kind = models.CharField(max_length=5, choices=Kind.choices)
+    kind = models.CharField(max_length=5, choices=[(kind.value, kind.value) for kind in MediaKind])
     width_px = models.PositiveIntegerField()  # as displayed
     height_px = models.PositiveIntegerField()
     duration_ms = models.PositiveBigIntegerField(null=True)
@@ -93,8 +88,8 @@ class Asset(models.Model):
 
     @property
     def is_video(self) -> bool:
-        """Tell films from stills."""
-        return self.kind == self.Kind.VIDEO
+        """Tell videos from photos."""
+        return self.kind == MediaKind.VIDEO
 
     @property
     def stills(self) -> Stills:

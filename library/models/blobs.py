@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Q
 
+from library.processing.values import RenditionKind
 from library.work import Work, WorkState
 
 
@@ -59,15 +60,10 @@ class Blob(models.Model):
 class Rendition(models.Model):
     """A picture made from a blob for a purpose; carries no metadata."""
 
-    class Kind(models.TextChoices):
-        """`thumbnail` for grids, `preview` for a whole screen, `poster` for a film at rest."""
-
-        THUMBNAIL = "thumbnail"
-        PREVIEW = "preview"
-        POSTER = "poster"
-
     source = BlobKey(role="source", related_name="renditions")
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    kind = models.CharField(
+        max_length=10, choices=[(kind.value, kind.value) for kind in RenditionKind]
+    )
     blob = BlobKey(role="hold", related_name="+")
     width_px = models.PositiveIntegerField()
     height_px = models.PositiveIntegerField()

@@ -94,7 +94,7 @@ def open_video(file: BinaryIO) -> tuple[InputContainer, VideoStream]:
         file, "r", format="mov", metadata_errors="ignore", container_options=ALLOWED
     )
     try:
-        stream = _first_film(container)
+        stream = _first_video(container)
         stream.codec_context.options = ALLOWED
         stream.thread_count = THREADS
     except BaseException:
@@ -103,7 +103,7 @@ def open_video(file: BinaryIO) -> tuple[InputContainer, VideoStream]:
     return container, stream
 
 
-def _first_film(container: InputContainer) -> VideoStream:
+def _first_video(container: InputContainer) -> VideoStream:
     streams = container.streams.video
     known = [stream for stream in streams if stream.codec_context is not None]
     for stream in known:

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from library.processing.errors import UnsupportedMediaError
-from library.processing.values import Format
+from library.processing.values import Format, MediaKind
 
-JPEG = Format("jpeg", "image/jpeg", ".jpg", "photo")
-PNG = Format("png", "image/png", ".png", "photo")
-WEBP = Format("webp", "image/webp", ".webp", "photo")
-GIF = Format("gif", "image/gif", ".gif", "photo")
-HEIC = Format("heic", "image/heic", ".heic", "photo")
-AVIF = Format("avif", "image/avif", ".avif", "photo")
-MP4 = Format("mp4", "video/mp4", ".mp4", "video")
-MOV = Format("mov", "video/quicktime", ".mov", "video")
+JPEG = Format("jpeg", "image/jpeg", ".jpg", MediaKind.PHOTO)
+PNG = Format("png", "image/png", ".png", MediaKind.PHOTO)
+WEBP = Format("webp", "image/webp", ".webp", MediaKind.PHOTO)
+GIF = Format("gif", "image/gif", ".gif", MediaKind.PHOTO)
+HEIC = Format("heic", "image/heic", ".heic", MediaKind.PHOTO)
+AVIF = Format("avif", "image/avif", ".avif", MediaKind.PHOTO)
+MP4 = Format("mp4", "video/mp4", ".mp4", MediaKind.VIDEO)
+MOV = Format("mov", "video/quicktime", ".mov", MediaKind.VIDEO)
 
 FORMATS = {f.name: f for f in (JPEG, PNG, WEBP, GIF, HEIC, AVIF, MP4, MOV)}
 

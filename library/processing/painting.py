@@ -82,7 +82,7 @@ def paint_pictures(
     if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (255, 255):
         picture = picture.convert("RGB")
     thumbnail = shrink(picture, thumbnail_px, gap=THUMBNAIL_GAP)
-    files = (_write(thumbnail, "thumbnail", folder), _write(picture, kind, folder))
+    files = (_write(thumbnail, RenditionKind.THUMBNAIL, folder), _write(picture, kind, folder))
     return files, average_color(thumbnail)
 
 
@@ -100,10 +100,9 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
 
 
 def _write(picture: Image.Image, kind: RenditionKind, folder: Path) -> RenderedFile:
-    name = f"{kind}.webp"
     picture.info = {}  # Pillow would otherwise write the profile it came with
-    picture.save(folder / name, "WEBP", quality=QUALITY, method=EFFORT)
-    return RenderedFile(kind, name, *picture.size)
+    picture.save(folder / kind.file_name, "WEBP", quality=QUALITY, method=EFFORT)
+    return RenderedFile(kind, kind.file_name, *picture.size)
 
 
 def _plain(picture: Image.Image) -> Image.Image:

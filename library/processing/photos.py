@@ -10,7 +10,7 @@ from library.processing.decoders import DECODER_ERRORS, open_photo, photo_orient
 from library.processing.errors import DamagedMediaError
 from library.processing.formats import FORMATS
 from library.processing.painting import fitting_size, paint_pictures, shrink, to_srgb, upright
-from library.processing.values import Facts, Rendered
+from library.processing.values import Facts, Rendered, RenditionKind
 
 
 def render_photo(
@@ -27,7 +27,9 @@ def render_photo(
         picture = _decode(source, facts, preview_px)
     except DECODER_ERRORS as error:
         raise DamagedMediaError(DAMAGED) from error
-    renditions, placeholder = paint_pictures(picture, "preview", folder, thumbnail_px=thumbnail_px)
+    renditions, placeholder = paint_pictures(
+        picture, RenditionKind.PREVIEW, folder, thumbnail_px=thumbnail_px
+    )
     return Rendered(facts, renditions, placeholder)
 
 

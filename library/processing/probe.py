@@ -19,7 +19,7 @@ from library.processing.decoders import (
 from library.processing.errors import DamagedMediaError, TooLargeError
 from library.processing.exif import clean_text, parse_date, parse_offset, read_exif
 from library.processing.formats import AVIF, HEIC, identify
-from library.processing.values import MAX_NUMBER, Facts, Format
+from library.processing.values import MAX_NUMBER, Facts, Format, MediaKind
 
 VIDEO_DAMAGED = "This video is damaged and can't be shown. Copy it again from the camera or phone."
 
@@ -46,7 +46,7 @@ def probe(path: Path, *, max_pixels_jpeg: int, max_pixels_other: int) -> Facts:
     _check_pixels(header.pixels, limit)
     if not header.complete:
         raise DamagedMediaError(CUT_SHORT)
-    if form.kind == "video":
+    if form.kind == MediaKind.VIDEO:
         return _probe_video(path, form, limit)
     return _probe_photo(path, form, header, limit)
 
@@ -87,7 +87,7 @@ def _probe_photo(path: Path, form: Format, header: Header, limit: int) -> Facts:
     return Facts(
         format=form.name,
         content_type=form.content_type,
-        kind="photo",
+        kind=form.kind,
         width_px=width_px,
         height_px=height_px,
         frames=header.frames,
@@ -133,7 +133,7 @@ def _video_facts(
     facts = Facts(
         format=form.name,
         content_type=form.content_type,
-        kind="video",
+        kind=form.kind,
         width_px=width_px,
         height_px=height_px,
         frames=_plausible(stream.frames) or 1,

@@ -3,16 +3,35 @@
 import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 
-Kind = Literal["photo", "video"]
-RenditionKind = Literal["thumbnail", "preview", "poster"]
 TakenFrom = Literal["exif", "quicktime", "container"]
 
 MAX_TEXT_LENGTH = 120
 MAX_NUMBER = (1 << 31) - 1  # what a database's integer holds
 
 _COLOR = re.compile(r"#[0-9a-f]{6}")
+
+
+class MediaKind(StrEnum):
+    """What a file is to a person."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+
+
+class RenditionKind(StrEnum):
+    """What a picture is made for: grids, a whole screen, a video at rest."""
+
+    THUMBNAIL = "thumbnail"
+    PREVIEW = "preview"
+    POSTER = "poster"
+
+    @property
+    def file_name(self) -> str:
+        """Return the name under which it is written."""
+        return f"{self}.webp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +41,7 @@ class Format:
     name: str
     content_type: str
     extension: str
-    kind: Kind
+    kind: MediaKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +60,12 @@ class Facts:
     """What a file's header says. Sizes are as displayed, after every rotation.
 
     `taken_at` is the camera's wall clock without a zone; `taken_offset_minutes` is that clock's
-    distance from UTC where the file tells it. `frames` is 1 for a still that does not move.
+    distance from UTC where the file tells it. `frames` is 1 for a photo that does not move.
     """
 
     format: str
     content_type: str
-    kind: Kind
+    kind: MediaKind
     width_px: int
     height_px: int
     frames: int = 1
@@ -70,7 +89,7 @@ class Facts:
             ValueError, TypeError, KeyError: these are not the facts of a file.
         """
         taken_at = data["taken_at"] and datetime.fromisoformat(data["taken_at"])
-        facts = cls(**{**data, "taken_at": taken_at})
+        facts = cls(**{**data, "taken_at": taken_at, "kind": MediaKind(data["kind"])})
         numbers = (facts.duration_ms or 0, abs(facts.taken_offset_minutes or 0))
         sizes = (facts.width_px, facts.height_px, facts.frames)
         texts = (facts.camera_make, facts.camera_model)
@@ -119,14 +138,12 @@ class Rendered:
         Raises:
             ValueError, TypeError, KeyError: a name or number that no rendering gives.
         """
-        renditions = tuple(RenderedFile(**file) for file in data["renditions"])
+        renditions = tuple(
+            RenderedFile(**{**file, "kind": RenditionKind(file["kind"])})
+            for file in data["renditions"]
+        )
         for file in renditions:
-            known = file.kind in ("thumbnail", "preview", "poster")
-            if (
-                not known
-                or file.name != f"{file.kind}.webp"
-                or min(file.width_px, file.height_px) < 1
-            ):
+            if file.name != file.kind.file_name or min(file.width_px, file.height_px) < 1:
                 raise ValueError(file)
         if not _COLOR.fullmatch(data["placeholder"]):
             raise ValueError(data["placeholder"])

@@ -14,7 +14,7 @@ from library.processing.decoders import DECODER_ERRORS, open_video
 from library.processing.errors import DamagedMediaError
 from library.processing.painting import fitting_size, paint_pictures, upright
 from library.processing.probe import VIDEO_DAMAGED, square_pixel_size, video_orientation
-from library.processing.values import Facts, Rendered
+from library.processing.values import Facts, Rendered, RenditionKind
 
 MAX_SEEK_SECONDS = 10.0
 FRACTIONS = (0.25, 0.5, 0.75, 0.0)
@@ -40,7 +40,9 @@ def render_video(
                 picture = upright(picture, video_orientation(source, stream.id))
     except DECODER_ERRORS as error:
         raise DamagedMediaError(VIDEO_DAMAGED) from error
-    renditions, placeholder = paint_pictures(picture, "poster", folder, thumbnail_px=thumbnail_px)
+    renditions, placeholder = paint_pictures(
+        picture, RenditionKind.POSTER, folder, thumbnail_px=thumbnail_px
+    )
     return Rendered(facts, renditions, placeholder)
 
 

@@ -80,12 +80,12 @@ def test_a_killed_worker_comes_back_and_goes_on(member: Page, site: Site, painti
     expect(member.get_by_text("Being prepared", exact=True)).to_have_count(0)
 
 
-def test_a_film_that_the_browser_cannot_decode_says_so(member: Page, corpus: Path):
+def test_a_video_that_the_browser_cannot_decode_says_so(member: Page, corpus: Path):
     upload(member, [corpus / "video/sample-5s_h265.mp4"])
     member.goto("/library/")
-    film = member.get_by_role("link", name="Video")
-    expect(film.locator("img")).to_be_visible()
-    film.click()
+    video = member.get_by_role("link", name="Video")
+    expect(video.locator("img")).to_be_visible()
+    video.click()
 
-    expect(member.get_by_role("alert")).to_contain_text("can’t play this kind of film")
+    expect(member.get_by_role("alert")).to_contain_text("can’t play this kind of video")
     expect(member.get_by_role("link", name="Download")).to_be_visible()

@@ -106,7 +106,7 @@ def test_from_an_upload_to_a_stopped_link(open_page, site: Site, files: list[Pat
 
     carol.get_by_role("link", name="Video").click()
     expect(carol.locator("video")).to_be_visible()
-    carol.locator("video").evaluate("film => { film.muted = true; return film.play(); }")
+    carol.locator("video").evaluate("video => { video.muted = true; return video.play(); }")
     wait_until(lambda: carol.evaluate("document.querySelector('video').currentTime > 0.3"))
     with carol.expect_download() as download:
         carol.get_by_role("link", name="Download").click()

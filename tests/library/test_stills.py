@@ -92,7 +92,7 @@ def test_a_file_that_tells_no_date_is_taken_when_it_was_added(make_asset):
     assert (asset.taken_at, asset.taken_from) == (asset.added_at, "upload")
 
 
-def test_a_film_gets_a_poster_and_its_length(make_asset, corpus):
+def test_a_video_gets_a_poster_and_its_length(make_asset, corpus):
     asset = make_asset(data=(corpus / "live/train.mov").read_bytes())
 
     assert set(renditions_of(asset)) == {"thumbnail", "poster"}
@@ -287,7 +287,7 @@ def test_newer_work_that_fails_takes_no_picture_away(make_asset):
     assert set(renditions_of(asset)) == {"thumbnail", "preview"}
 
 
-def test_a_films_claimed_length_buys_it_no_time(make_asset, corpus, monkeypatch):
+def test_a_videos_claimed_length_buys_it_no_time(make_asset, corpus, monkeypatch):
     asset = make_asset(data=(corpus / "live/train.mov").read_bytes(), prepared=False)
     Asset.objects.filter(pk=asset.pk).update(duration_ms=2**31)
     given = []

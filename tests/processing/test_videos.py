@@ -19,7 +19,7 @@ from tests.processing.corpus import corpus_file
 LIMITS = {"max_pixels_jpeg": 250_000_000, "max_pixels_other": 100_000_000}
 
 
-def film(
+def video(
     path: Path,
     colors: list[str],
     *,
@@ -55,8 +55,8 @@ def brightness(picture: Image.Image, box: tuple[int, int, int, int]) -> float:
     return ImageStat.Stat(picture.convert("L").crop(box)).mean[0]
 
 
-def test_facts_of_a_film(tmp_path):
-    facts = probe(film(tmp_path / "film", ["red"] * 4), **LIMITS)
+def test_facts_of_a_video(tmp_path):
+    facts = probe(video(tmp_path / "video", ["red"] * 4), **LIMITS)
 
     assert (facts.format, facts.kind, facts.content_type) == ("mp4", "video", "video/mp4")
     assert (facts.width_px, facts.height_px, facts.frames) == (160, 96, 20)
@@ -98,7 +98,7 @@ def test_sound_alone_is_no_video():
 
 def test_a_video_has_a_pixel_limit_too(tmp_path):
     with pytest.raises(TooLargeError):
-        probe(film(tmp_path / "film", ["red"]), max_pixels_jpeg=0, max_pixels_other=160 * 96 - 1)
+        probe(video(tmp_path / "video", ["red"]), max_pixels_jpeg=0, max_pixels_other=160 * 96 - 1)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_video_has_a_pixel_limit_too(tmp_path):
 )
 def test_rotation_is_applied_to_poster_and_facts(degrees, size, white, tmp_path):
     # A rotation of 90 turns counterclockwise: the left side ends up at the bottom.
-    source = film(tmp_path / "film", ["#202020"] * 2, degrees=degrees)
+    source = video(tmp_path / "video", ["#202020"] * 2, degrees=degrees)
 
     rendered = render(source, tmp_path)
 
@@ -139,26 +139,28 @@ def test_reflections_are_applied_too(tmp_path):
 
 
 def test_black_beginnings_are_passed_over(tmp_path):
-    rendered = render(film(tmp_path / "film", ["black"] * 3 + ["red"] * 3), tmp_path)
+    rendered = render(video(tmp_path / "video", ["black"] * 3 + ["red"] * 3), tmp_path)
 
     assert rendered.placeholder > "#800000"
 
 
-def test_a_film_that_is_all_black_still_has_a_poster(tmp_path):
-    rendered = render(film(tmp_path / "film", ["black"] * 2), tmp_path)
+def test_a_video_that_is_all_black_still_has_a_poster(tmp_path):
+    rendered = render(video(tmp_path / "video", ["black"] * 2), tmp_path)
 
     assert [file.kind for file in rendered.renditions] == ["thumbnail", "poster"]
     assert rendered.placeholder == "#000000"
 
 
 def test_posters_are_not_enlarged(tmp_path):
-    rendered = render(film(tmp_path / "film", ["red"]), tmp_path, preview_px=2016, thumbnail_px=640)
+    rendered = render(
+        video(tmp_path / "video", ["red"]), tmp_path, preview_px=2016, thumbnail_px=640
+    )
 
     assert {(file.width_px, file.height_px) for file in rendered.renditions} == {(160, 96)}
 
 
-def test_a_film_whose_pictures_are_gone_is_damaged(tmp_path):
-    source = film(tmp_path / "film", ["red"] * 2)
+def test_a_video_whose_pictures_are_gone_is_damaged(tmp_path):
+    source = video(tmp_path / "video", ["red"] * 2)
     data = bytearray(source.read_bytes())
     start = data.index(b"mdat") + 4
     end = data.index(b"moov") - 4
@@ -169,13 +171,13 @@ def test_a_film_whose_pictures_are_gone_is_damaged(tmp_path):
         render(source, tmp_path)
 
 
-def test_a_playlist_dressed_as_a_film_opens_nothing(tmp_path):
-    secret = film(tmp_path / "secret.mp4", ["red"])
+def test_a_playlist_dressed_as_a_video_opens_nothing(tmp_path):
+    secret = video(tmp_path / "secret.mp4", ["red"])
     dressed = b"\0\0\0\x10ftypisom\0\0\0\0#EXTM3U\n" + str(secret).encode()
-    (tmp_path / "film").write_bytes(dressed + b"\0\0\0\x08moov")
+    (tmp_path / "video").write_bytes(dressed + b"\0\0\0\x08moov")
 
     with pytest.raises(DamagedMediaError):
-        probe(tmp_path / "film", **LIMITS)
+        probe(tmp_path / "video", **LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_a_playlist_dressed_as_a_film_opens_nothing(tmp_path):
     ],
 )
 def test_what_cameras_write_is_shown(form, codec, pixels, tmp_path):
-    source = film(tmp_path / "film", ["red"], form=form, codec=codec, pixels=pixels)
+    source = video(tmp_path / "video", ["red"], form=form, codec=codec, pixels=pixels)
 
     assert {file.kind for file in render(source, tmp_path).renditions} == {"thumbnail", "poster"}
 
@@ -213,7 +215,7 @@ def refusal(source: Path) -> str:
     ],
 )
 def test_codecs_that_no_camera_uses_are_refused_with_a_sentence(codec, pixels, tmp_path):
-    source = film(tmp_path / "film", ["red"], form="mov", codec=codec, pixels=pixels)
+    source = video(tmp_path / "video", ["red"], form="mov", codec=codec, pixels=pixels)
 
     assert refusal(source) == (
         f"This video is coded in a way that is not taken here ({codec}). "
@@ -224,15 +226,15 @@ def test_codecs_that_no_camera_uses_are_refused_with_a_sentence(codec, pixels, t
 @pytest.mark.parametrize(
     ("tag", "name"), [(b"vvc1", "vvc"), (b"VP80", "vp8"), (b"png ", "png"), (b"zzzz", "unknown")]
 )
-def test_a_film_that_claims_another_codec_is_not_decoded_by_it(tag, name, tmp_path):
-    source = film(tmp_path / "film", ["red"])
+def test_a_video_that_claims_another_codec_is_not_decoded_by_it(tag, name, tmp_path):
+    source = video(tmp_path / "video", ["red"])
     source.write_bytes(source.read_bytes().replace(b"avc1", tag))
 
     assert f"({name})" in refusal(source)
 
 
 def test_ffmpeg_itself_opens_no_decoder_that_is_not_allowed(tmp_path):
-    source = film(tmp_path / "film", ["red"])
+    source = video(tmp_path / "video", ["red"])
     source.write_bytes(source.read_bytes().replace(b"avc1", b"vvc1"))
     level = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)

@@ -1,4 +1,4 @@
-"""An archive with a film of 5 GB: read by ranges over HTTP, as a program that resumes would."""
+"""An archive with a video of 5 GB: read by ranges over HTTP, as a program that resumes would."""
 
 import io
 import zipfile
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from library.models import Asset, Blob
 
-FILM_BYTES = 5 << 30
+VIDEO_BYTES = 5 << 30
 PIECE = bytes(64 << 20)
 
 
@@ -49,38 +49,38 @@ class RemoteFile(io.RawIOBase):
 
 
 @pytest.fixture
-def share_with_film(make_asset, make_share):
+def share_with_video(make_asset, make_share):
     """Put a sparse file in the place of the first item's bytes, with the CRC of that many zeros."""
-    film, photo = make_asset(name="film.jpg"), make_asset(name="photo.jpg")
+    video, photo = make_asset(name="video.jpg"), make_asset(name="photo.jpg")
     crc = 0
-    for _ in range(FILM_BYTES // len(PIECE)):
+    for _ in range(VIDEO_BYTES // len(PIECE)):
         crc = zlib.crc32(PIECE, crc)
-    path = settings.BLOBS_DIR / film.blob.key[:2] / film.blob.key
+    path = settings.BLOBS_DIR / video.blob.key[:2] / video.blob.key
     with path.open("wb") as file:
-        file.truncate(FILM_BYTES)
-    Blob.objects.filter(pk=film.blob_id).update(size_bytes=FILM_BYTES, crc32=crc)
+        file.truncate(VIDEO_BYTES)
+    Blob.objects.filter(pk=video.blob_id).update(size_bytes=VIDEO_BYTES, crc32=crc)
     yield make_share(list(Asset.objects.order_by("id"))), photo
     path.unlink()
 
 
-def test_a_five_gigabyte_entry_and_the_one_behind_it_are_read_by_range(share_with_film, carol):
-    share, photo = share_with_film
+def test_a_five_gigabyte_entry_and_the_one_behind_it_are_read_by_range(share_with_video, carol):
+    share, photo = share_with_video
     remote = RemoteFile(carol, reverse("shares:archive", args=[share.token]))
 
     with zipfile.ZipFile(remote) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
         behind = archive.read("photo.jpg")
-        with archive.open("film.jpg") as film:
-            start = film.read(1 << 20)
+        with archive.open("video.jpg") as video:
+            start = video.read(1 << 20)
 
-    assert sizes == {"film.jpg": FILM_BYTES, "photo.jpg": photo.blob.size_bytes}
+    assert sizes == {"video.jpg": VIDEO_BYTES, "photo.jpg": photo.blob.size_bytes}
     assert zlib.crc32(behind) == photo.blob.crc32
     assert start == bytes(1 << 20)
-    assert remote.size > FILM_BYTES
+    assert remote.size > VIDEO_BYTES
 
 
-def test_a_range_across_the_four_gigabyte_border_is_that_range(share_with_film, carol):
-    share, _ = share_with_film
+def test_a_range_across_the_four_gigabyte_border_is_that_range(share_with_video, carol):
+    share, _ = share_with_video
     url = reverse("shares:archive", args=[share.token])
     border = 1 << 32
 

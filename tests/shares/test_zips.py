@@ -553,17 +553,17 @@ def test_the_end_record_is_zip64_from_a_directory_at_4_gib(directory_at, is_zip6
     assert [info.extra for info in opened_zip(plan).infolist()] == [b"", b""]
 
 
-FILM_BYTES = 5 * GIB + 123
+VIDEO_BYTES = 5 * GIB + 123
 BEFORE = Entry("before.txt", 6, zlib.crc32(b"before"), NOON)
 AFTER = Entry("after.txt", 5, zlib.crc32(b"after"), NOON)
-FILM_AT = (30 + 10 + 6) + (30 + 8 + 20)  # in the archive: BEFORE, and the film's own header
-MARKS = {0: b"begin", 4 * GIB - FILM_AT - 5: b"[4|GiB]", FILM_BYTES - 3: b"end"}
+VIDEO_AT = (30 + 10 + 6) + (30 + 9 + 20)  # in the archive: BEFORE, and the video's own header
+MARKS = {0: b"begin", 4 * GIB - VIDEO_AT - 5: b"[4|GiB]", VIDEO_BYTES - 3: b"end"}
 
 
 @pytest.fixture(scope="module")
-def film_archive(tmp_path_factory):
-    """Plan an archive of a 5 GB film, which takes no room on disk, between two small files."""
-    path = tmp_path_factory.mktemp("film") / "film.mov"
+def video_archive(tmp_path_factory):
+    """Plan an archive of a 5 GB video, which takes no room on disk, between two small files."""
+    path = tmp_path_factory.mktemp("video") / "video.mov"
     crc32, at, zeros = 0, 0, memoryview(bytes(16 * MIB))
     with path.open("wb") as file:
         for mark_at, mark in MARKS.items():
@@ -581,39 +581,39 @@ def film_archive(tmp_path_factory):
             for piece_at in range(start, stop, MIB):
                 yield file.read(min(MIB, stop - piece_at))
 
-    return plan_archive([BEFORE, Entry("film.mov", FILM_BYTES, crc32, NOON), AFTER]), read_entry
+    return plan_archive([BEFORE, Entry("video.mov", VIDEO_BYTES, crc32, NOON), AFTER]), read_entry
 
 
-def test_a_film_of_5_gb_reads_back_from_its_ends(film_archive):
-    plan, read_entry = film_archive
+def test_a_video_of_5_gb_reads_back_from_its_ends(video_archive):
+    plan, read_entry = video_archive
     archive = opened_zip(plan, read_entry)
 
-    assert [info.file_size for info in archive.infolist()] == [6, FILM_BYTES, 5]
+    assert [info.file_size for info in archive.infolist()] == [6, VIDEO_BYTES, 5]
     assert [archive.read(name) for name in ("before.txt", "after.txt")] == [b"before", b"after"]
-    with archive.open("film.mov") as member:
+    with archive.open("video.mov") as member:
         assert member.read(8) == b"begin\0\0\0"
-    film_end = FILM_AT + FILM_BYTES
-    assert b"".join(plan.pieces(film_end - 5, film_end, read_entry)) == b"\0\0end"
+    video_end = VIDEO_AT + VIDEO_BYTES
+    assert b"".join(plan.pieces(video_end - 5, video_end, read_entry)) == b"\0\0end"
 
 
-def test_what_follows_a_film_of_5_gb_has_a_zip64_offset(film_archive):
-    infos = opened_zip(*film_archive).infolist()
+def test_what_follows_a_video_of_5_gb_has_a_zip64_offset(video_archive):
+    infos = opened_zip(*video_archive).infolist()
 
     assert [len(info.extra) for info in infos] == [0, 20, 12]
     assert [info.extract_version for info in infos] == [20, 45, 45]
-    assert infos[2].header_offset == FILM_AT + FILM_BYTES
+    assert infos[2].header_offset == VIDEO_AT + VIDEO_BYTES
 
 
 @pytest.mark.parametrize(
     ("border", "expected"),
     [
         (4 * GIB, bytes(5) + b"[4|GiB]" + bytes(8)),
-        (FILM_AT + FILM_BYTES, bytes(7) + b"endPK\3\4" + b"\x2d\0\0\x08\0\0"),
+        (VIDEO_AT + VIDEO_BYTES, bytes(7) + b"endPK\3\4" + b"\x2d\0\0\x08\0\0"),
     ],
-    ids=["4 GiB", "end of the film"],
+    ids=["4 GiB", "end of the video"],
 )
-def test_ranges_across_far_borders_join_without_a_gap(film_archive, border, expected):
-    plan, read_entry = film_archive
+def test_ranges_across_far_borders_join_without_a_gap(video_archive, border, expected):
+    plan, read_entry = video_archive
 
     for middle in range(border - 10, border + 11):
         left = b"".join(plan.pieces(border - 10, middle, read_entry))
@@ -621,12 +621,12 @@ def test_ranges_across_far_borders_join_without_a_gap(film_archive, border, expe
         assert left + right == expected
 
 
-def test_other_unpackers_reach_past_a_film_of_5_gb(film_archive, tmp_path):
-    plan, read_entry = film_archive
-    path, border, film_end = tmp_path / "archive.zip", 4 * GIB, FILM_AT + FILM_BYTES
+def test_other_unpackers_reach_past_a_video_of_5_gb(video_archive, tmp_path):
+    plan, read_entry = video_archive
+    path, border, video_end = tmp_path / "archive.zip", 4 * GIB, VIDEO_AT + VIDEO_BYTES
     with path.open("wb") as file:
         # All but the zeros, which are holes. To read those takes a cold disk cache half a minute.
-        for start, stop in [(0, 200), (border - 9, border + 9), (film_end - 9, plan.size_bytes)]:
+        for start, stop in [(0, 200), (border - 9, border + 9), (video_end - 9, plan.size_bytes)]:
             file.seek(start)
             file.writelines(plan.pieces(start, stop, read_entry))
 

@@ -29,6 +29,7 @@ from library.processing.errors import DamagedMediaError, MediaError, ProcessingF
 from library.processing.photos import render_photo
 from library.processing.probe import probe
 from library.processing.sandbox.fence import enclose
+from library.processing.values import MediaKind
 from library.processing.videos import render_video
 
 ANSWER_BYTES = 64 * 1024
@@ -180,7 +181,7 @@ def _render(
     max_pixels_other: int,
 ) -> dict[str, Any]:
     facts = probe(Path(path), max_pixels_jpeg=max_pixels_jpeg, max_pixels_other=max_pixels_other)
-    render = render_video if facts.kind == "video" else render_photo
+    render = render_video if facts.kind == MediaKind.VIDEO else render_photo
     try:
         rendered = render(
             Path(path), Path(folder), facts, thumbnail_px=thumbnail_px, preview_px=preview_px
