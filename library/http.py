@@ -1,7 +1,11 @@
 """Small typed pieces between Django's requests and our views."""
 
+from collections.abc import Mapping
+
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import register_converter
+from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from library.models import User
@@ -18,6 +22,22 @@ class MemberRequest(SiteRequest):
     """A request of somebody who is signed in."""
 
     user: User
+
+
+def render(
+    request: SiteRequest,
+    template: str,
+    context: Mapping[str, object],
+    *,
+    fragment: str = "",
+    status: int = 200,
+) -> TemplateResponse:
+    """Answer with a page; where it has a fragment of that name, htmx gets that alone, at the same address."""
+    name = f"{template}#{fragment}" if fragment and request.htmx else template
+    response = TemplateResponse(request, name, {**context}, status=status)
+    if fragment:
+        patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def short_text(

@@ -1,9 +1,6 @@
-"""What one tile of a grid shows, for the library and for share pages alike: words and numbers, no rows."""
+"""What a tile or a large picture shows, for the library and share pages alike: words and numbers, no rows."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
-from itertools import groupby
 
 from django.urls import reverse
 
@@ -45,16 +42,13 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """The tiles of one day, in the order of the grid."""
+class Picture:
+    """An item large, on a page of its own: its tile, and where its file and pictures are."""
 
-    on: date
-    tiles: tuple[Tile, ...]
-
-    @property
-    def id(self) -> str:
-        """Return the id of the day's grid, to which later pages add."""
-        return f"day-{self.on:%Y%m%d}"
+    tile: Tile
+    file_url: str
+    preview_url: str
+    poster_url: str
 
 
 def tile_of(asset: Asset) -> Tile:
@@ -62,7 +56,7 @@ def tile_of(asset: Asset) -> Tile:
     return Tile(
         id=f"asset-{asset.uuid}",
         url=asset.get_absolute_url(),
-        picture_url=reverse("library:rendition", args=[asset.uuid, RenditionKind.THUMBNAIL])
+        picture_url=_rendition_url(asset, RenditionKind.THUMBNAIL)
         if asset.stills.is_prepared
         else "",
         label=label_of(asset.taken_at, is_video=asset.is_video),
@@ -78,7 +72,15 @@ def tile_of(asset: Asset) -> Tile:
     )
 
 
-def days_of(assets: Iterable[Asset]) -> list[Day]:
-    """Group assets, which come in the order of the grid, by the day of their capture."""
-    groups = groupby(assets, key=lambda asset: asset.taken_at.date())
-    return [Day(on, tuple(map(tile_of, group))) for on, group in groups]
+def picture_of(asset: Asset) -> Picture:
+    """Describe an asset on its owner's page of it."""
+    return Picture(
+        tile=tile_of(asset),
+        file_url=reverse("library:original", args=[asset.uuid]),
+        preview_url=_rendition_url(asset, RenditionKind.PREVIEW),
+        poster_url=_rendition_url(asset, RenditionKind.POSTER),
+    )
+
+
+def _rendition_url(asset: Asset, kind: RenditionKind) -> str:
+    return reverse("library:rendition", args=[asset.uuid, kind])

@@ -4,43 +4,31 @@ from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_POST, require_safe
-from django.views.decorators.vary import vary_on_headers
 
 from library import bells, work
-from library.http import MemberRequest
+from library.grid import grid_page
+from library.http import MemberRequest, render
 from library.keyset import Place
 from library.models import AssetQuerySet, Rendition, Stills, User
-from library.tiles import days_of, tile_of
+from library.tiles import picture_of, tile_of
 from library.transfers import blob_body, no_picture, send
 
-PAGE_ASSETS = 120
 MAX_TILES_ASKED = 200
 
 
-@vary_on_headers("HX-Request")
 @require_safe
 def grid(request: MemberRequest) -> HttpResponseBase:
     """Show the library by day, newest first; htmx asks for later pages by the last item's place."""
     after = Place.parse(request.GET.get("after", ""))
-    assets = _library(request).newest_first()
-    if after is not None:
-        assets = assets.after(after.taken_at, after.pk)
-    found = list(assets[: PAGE_ASSETS + 1])
-    days = days_of(found[:PAGE_ASSETS])
-    continues = bool(request.htmx and after and days and days[0].on == after.taken_at.date())
     context = {
         "name": f"library-{_pseudonym(request.user)}",
-        "days": days[1:] if continues else days,
-        "continued": days[0] if continues else None,
-        "next": str(Place.of(found[PAGE_ASSETS - 1])) if len(found) > PAGE_ASSETS else None,
+        "page": grid_page(_library(request), after, is_fragment=bool(request.htmx)),
         "link": _uuid_or_none(request.GET.get("link", "")),
     }
-    template = "library/grid.html#page" if request.htmx else "library/grid.html"
-    return TemplateResponse(request, template, context)
+    return render(request, "library/grid.html", context, fragment="page")
 
 
 @require_safe
@@ -53,15 +41,15 @@ def tiles(request: MemberRequest) -> HttpResponseBase:
     ]
     found = map(tile_of, _library(request).filter(uuid__in=wanted))
     context = {"tiles": [tile for tile in found if not tile.is_waiting]}
-    return TemplateResponse(request, "library/_tiles.html", context)
+    return render(request, "library/_tiles.html", context)
 
 
 @require_safe
 def item(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Show one of my items, large, with its facts."""
     asset = get_object_or_404(_library(request), uuid=uuid)
-    context = {"asset": asset, "tile": tile_of(asset)}
-    return TemplateResponse(request, "library/item.html", context)
+    context = {"asset": asset, "picture": picture_of(asset)}
+    return render(request, "library/item.html", context)
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""What a share's level lets out of an item: its bytes, its name, its date, its place in a grid.
+"""What a share's level lets out of an item: its bytes, its name, its date.
 
 Pure functions of (item, share): nothing that depends on the level is stored, so a change of level
 holds from the next request on. What they make are values of strings and numbers, so that no
@@ -15,8 +15,7 @@ from django.urls import reverse
 from library.facts import AssetFacts
 from library.models import Blob, Rendition
 from library.processing.suffixes import with_true_suffix
-from library.processing.values import MediaKind, RenditionKind
-from library.tiles import Tile
+from library.processing.values import MediaKind
 from library.wording import label_of, spoken_moment
 from library.work import WorkState
 from shares.models import IS_VIDEO, Share, ShareItem
@@ -141,28 +140,6 @@ def _facts_of(item: ShareItem) -> AssetFacts:
     return AssetFacts.of(item.asset) if item.asset else AssetFacts.from_json(item.facts or {})
 
 
-def tile_of(item: Shown, token: str) -> Tile:
-    """Describe an item on its share page."""
-    where = [token, item.position]
-    return Tile(
-        id=f"item-{item.position}",
-        url=reverse("shares:item", args=where),
-        picture_url=reverse("shares:rendition", args=[*where, RenditionKind.THUMBNAIL])
-        if item.is_prepared
-        else "",
-        label=item.label,
-        field="item",
-        value=str(item.position),
-        is_video=item.is_video,
-        is_waiting=item.is_waiting,
-        width_px=item.width_px,
-        height_px=item.height_px,
-        placeholder=item.placeholder,
-        duration_ms=item.duration_ms,
-        size_bytes=item.size_bytes,
-    )
-
-
 class SharedFile(NamedTuple):
     """What an archive needs of an item: a name as the sender has it, a date, and where the bytes are."""
 
@@ -213,7 +190,7 @@ def file_of(item: ShareItem) -> Blob:
     return item.source
 
 
-def picture_of(item: ShareItem, kind: str) -> Blob | None:
+def rendition_of(item: ShareItem, kind: str) -> Blob | None:
     """Return a rendition's bytes, or None while there is none."""
     found = (
         Rendition.objects.select_related("blob").filter(source=item.source_id, kind=kind).first()

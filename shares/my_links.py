@@ -7,12 +7,13 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 
-from library.models import User
+from library.models import Asset, AssetQuerySet, User
 from library.tiles import Tile, tile_of
 from shares.models import Share, ShareItem
 from shares.wording import automatic_title
 
 PAGE_LINKS = 24
+STRIP_TILES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,38 @@ class LinksPage:
 
     links: Sequence[MyLink]
     next_number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """The sheet for a selection, before its link is made."""
+
+    chosen: Sequence[
+        str
+    ]  # ids that the sheet's own form sends; none where the grid's form has them
+    title: str
+    sender_name: str
+    expires_at: datetime
+    strip: Sequence[Tile]
+
+
+def new_link(
+    assets: Sequence[Asset], sender: User, *, until: datetime, stands_alone: bool
+) -> NewLink:
+    """Describe the link that a selection would become; over the grid, its ids need not come back."""
+    videos = sum(asset.is_video for asset in assets)
+    return NewLink(
+        chosen=[str(asset.uuid) for asset in assets] if stands_alone else [],
+        title=automatic_title(len(assets) - videos, videos),
+        sender_name=sender.display_name,
+        expires_at=until,
+        strip=strip_of(assets),
+    )
+
+
+def strip_of(assets: Sequence[Asset] | AssetQuerySet) -> list[Tile]:
+    """Return the first few tiles."""
+    return [tile_of(asset) for asset in assets[:STRIP_TILES]]
 
 
 def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -> MyLink:

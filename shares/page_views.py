@@ -2,70 +2,54 @@
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
-from django.views.decorators.vary import vary_on_headers
 
-from library.http import SiteRequest, whole_number
-from library.tiles import Tile
+from library.http import SiteRequest, render, whole_number
 from library.transfers import blob_body, no_picture, send
+from shares import share_page
 from shares.access import gated_file, gated_page
 from shares.archives import EmptyArchiveError, archive_body
-from shares.disclosure import cover_of, file_of, picture_of, shown, summary_of, tile_of
+from shares.disclosure import cover_of, file_of, rendition_of, shown, summary_of
 from shares.models import Share, ShareItem
 from shares.positions import SelectionError, decode_positions, encode_positions
+from shares.share_page import decided_tiles, tiles_page
 
-PAGE_ITEMS = 200
+MAX_TILES_ASKED = 200
 
 
-@vary_on_headers("HX-Request")
 @gated_page
 @require_safe
 def page(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Show THE share page, for strangers and members alike; htmx asks for later tiles by position."""
     after = whole_number(request.GET.get("after", "")) or 0
-    items = share.items.shown().in_order().filter(position__gt=after)
-    found = list(items[: PAGE_ITEMS + 1])
     context = {
         "cover": cover_of(share),
         "summary": None if request.htmx else summary_of(share),
-        "tiles": [_tile(item, share) for item in found[:PAGE_ITEMS]],
-        "next": found[PAGE_ITEMS - 1].position if len(found) > PAGE_ITEMS else None,
+        "page": tiles_page(share, after=after),
     }
-    return TemplateResponse(
-        request, "shares/page.html#tiles" if request.htmx else "shares/page.html", context
-    )
+    return render(request, "shares/page.html", context, fragment="tiles")
 
 
 @gated_page
 @require_safe
 def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Return those of the tiles asked for that are no longer waiting for their picture."""
-    wanted = [whole_number(text) for text in request.GET.getlist("id")[:PAGE_ITEMS]]
-    items = (
-        share.items.shown().in_order().filter(position__in=[number for number in wanted if number])
-    )
-    found = [_tile(item, share) for item in items]
-    context = {"tiles": [tile for tile in found if not tile.is_waiting]}
-    return TemplateResponse(request, "library/_tiles.html", context)
+    asked = map(whole_number, request.GET.getlist("id")[:MAX_TILES_ASKED])
+    context = {"tiles": decided_tiles(share, filter(None, asked))}
+    return render(request, "library/_tiles.html", context)
 
 
 @gated_page
 @require_safe
 def item_page(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
     """Show one item: the large picture or the playing video, and its own download."""
-    item = shown(_item(share, position), share)
-    positions = share.items.shown().values_list("position", flat=True)
     context = {
         "cover": cover_of(share),
-        "item": item,
-        "tile": tile_of(item, share.token),
-        "previous": positions.filter(position__lt=position).order_by("-position").first(),
-        "next": positions.filter(position__gt=position).order_by("position").first(),
+        "page": share_page.item_page(_item(share, position), share),
     }
-    return TemplateResponse(request, "shares/item.html", context)
+    return render(request, "shares/item.html", context)
 
 
 @gated_file
@@ -73,7 +57,7 @@ def item_page(request: SiteRequest, share: Share, position: int) -> HttpResponse
 def rendition(request: SiteRequest, share: Share, position: int, kind: str) -> HttpResponseBase:
     """Send a picture made from an item."""
     item = _item(share, position)
-    if picture := picture_of(item, kind):
+    if picture := rendition_of(item, kind):
         return send(request, blob_body(picture))
     return no_picture(is_waiting=shown(item, share).is_waiting)
 
@@ -124,10 +108,6 @@ def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
     if len(ticked) > 1:
         address += f"?items={encode_positions(ticked)}"
     return HttpResponse(status=303, headers={"Location": address})
-
-
-def _tile(item: ShareItem, share: Share) -> Tile:
-    return tile_of(shown(item, share), share.token)
 
 
 def _item(share: Share, position: int) -> ShareItem:

@@ -34,10 +34,14 @@ class Result:
     message: str
     asset: Asset | None = None
 
+    @property
+    def url(self) -> str:
+        """Return the page of its item; empty where there is none."""
+        return self.asset.get_absolute_url() if self.asset else ""
+
     def as_json(self) -> dict[str, str]:
         """Return what the page's script shows."""
-        url = self.asset.get_absolute_url() if self.asset else ""
-        return {"name": self.name, "state": self.state, "message": self.message, "url": url}
+        return {"name": self.name, "state": self.state, "message": self.message, "url": self.url}
 
 
 @csrf_exempt  # the inner view checks the token: the handler must stand before the body is read

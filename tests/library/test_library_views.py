@@ -14,7 +14,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library import views
+from library import grid
 from library.keyset import Place
 from library.models import Asset, Rendition, Stills, User
 from library.stills import make_stills
@@ -116,7 +116,7 @@ def addresses_of(asset: Asset) -> list[str]:
 
 @pytest.fixture
 def two_a_page(monkeypatch) -> None:
-    monkeypatch.setattr(views, "PAGE_ASSETS", 2)
+    monkeypatch.setattr(grid, "PAGE_ASSETS", 2)
 
 
 # Who may see what
@@ -260,7 +260,7 @@ def test_the_camera_s_clock_decides_the_day_whatever_zone_it_was_in(as_alice, al
 def test_pages_have_no_gaps_and_no_repeats_where_moments_are_equal(
     as_alice, alice, monkeypatch, size, headers
 ):
-    monkeypatch.setattr(views, "PAGE_ASSETS", size)
+    monkeypatch.setattr(grid, "PAGE_ASSETS", size)
     for day in (0, 1):
         make_day(alice, 7, NOON - timedelta(days=day))
     expected = [str(asset.uuid) for asset in Asset.objects.order_by("-taken_at", "-id")]
