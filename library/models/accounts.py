@@ -2,24 +2,24 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
-from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 
 from library.wording import check_name
 
 
-class UserManager(DjangoUserManager["User"]):
+class UserManager(BaseUserManager["User"]):
     """Makes accounts that are known by their e-mail address."""
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":  # type: ignore[override]
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make an account; the address is kept in lower case."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":  # type: ignore[override]
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make an account that may do everything in the admin."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
@@ -27,16 +27,14 @@ class UserManager(DjangoUserManager["User"]):
 class User(AbstractUser):
     """A member. The e-mail address is the log-in; the display name is what others see."""
 
-    username = None  # type: ignore[assignment]
-    first_name = None  # type: ignore[assignment]
-    last_name = None  # type: ignore[assignment]
+    username = first_name = last_name = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
     display_name = models.CharField(max_length=80, validators=[check_name])
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar = ["display_name"]
 
-    objects = UserManager()  # type: ignore[misc]
+    objects = UserManager()  # type: ignore[assignment, misc]
 
     def __str__(self) -> str:
         return self.display_name

@@ -65,7 +65,8 @@ def parse_date(text: object) -> datetime | None:
     if match is None:
         return None
     try:
-        moment = datetime(*map(int, match.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
+        year, month, day, hour, minute, second = map(int, match.groups())
+        moment = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - a wall clock
     except ValueError:
         return None
     return moment if 1826 <= moment.year <= 2100 else None

@@ -80,5 +80,5 @@ def _brightness(frame: VideoFrame) -> float:
 
 def _to_picture(frame: VideoFrame, size: tuple[int, int]) -> Image.Image:
     small = frame.reformat(*size, "rgb24", interpolation="AREA")
-    picture: Image.Image = small.to_image()  # type: ignore[no-untyped-call]
+    picture: Image.Image = small.to_image()
     return picture
