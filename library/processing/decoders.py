@@ -2,6 +2,8 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +15,7 @@ from av.video.stream import VideoStream
 from PIL import AvifImagePlugin, Image, WebPImagePlugin
 
 from library.processing.containers.values import Header
-from library.processing.errors import UnsupportedMediaError
+from library.processing.errors import DamagedMediaError, UnsupportedMediaError
 from library.processing.exif import read_exif
 
 THREADS = 2
@@ -43,6 +45,20 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
     zlib.error,
     av.FFmpegError,
 )
+
+
+@contextmanager
+def decoding(damaged: str) -> Iterator[None]:
+    """Turn whatever a decoder raises over a broken file into our own error, with this sentence.
+
+    Raises:
+        DamagedMediaError: the block ended with one of `DECODER_ERRORS`.
+    """
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        raise DamagedMediaError(damaged) from error
+
 
 _PILLOW_NAMES = {
     "jpeg": "JPEG",

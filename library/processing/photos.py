@@ -6,8 +6,7 @@ from PIL import Image
 
 from library.processing.containers.header import read_header
 from library.processing.containers.values import DAMAGED
-from library.processing.decoders import DECODER_ERRORS, open_photo, photo_orientation
-from library.processing.errors import DamagedMediaError
+from library.processing.decoders import decoding, open_photo, photo_orientation
 from library.processing.formats import FORMATS
 from library.processing.painting import fitting_size, paint_pictures, shrink, to_srgb, upright
 from library.processing.values import Facts, Rendered, RenditionKind
@@ -23,10 +22,8 @@ def render_photo(
     Raises:
         DamagedMediaError: the picture does not decode.
     """
-    try:
+    with decoding(DAMAGED):
         picture = _decode(source, facts, preview_px)
-    except DECODER_ERRORS as error:
-        raise DamagedMediaError(DAMAGED) from error
     renditions, placeholder = paint_pictures(
         picture, RenditionKind.PREVIEW, folder, thumbnail_px=thumbnail_px
     )

@@ -11,11 +11,7 @@ from library.processing.containers.boxes import track_orientation
 from library.processing.containers.header import read_header
 from library.processing.containers.values import CUT_SHORT, DAMAGED, Header
 from library.processing.containers.window import FileWindow
-from library.processing.decoders import (
-    DECODER_ERRORS,
-    open_photo,
-    open_video,
-)
+from library.processing.decoders import decoding, open_photo, open_video
 from library.processing.errors import DamagedMediaError, TooLargeError
 from library.processing.exif import clean_text, parse_date, parse_offset, read_exif
 from library.processing.formats import AVIF, HEIC, identify
@@ -102,24 +98,18 @@ def _probe_photo(path: Path, form: Format, header: Header, limit: int) -> Facts:
 
 def _ask_decoder(path: Path, form: Format, header: Header) -> Header:
     """Complete a HEIC's or AVIF's header; only AVIF is ever shown moving."""
-    try:
-        with open_photo(path, form.name) as picture:
-            width_px, height_px = picture.size
-            frames = getattr(picture, "n_frames", 1) if form == AVIF else 1
-            exif = picture.info.get("exif") or b""
-    except DECODER_ERRORS as error:
-        raise DamagedMediaError(DAMAGED) from error
+    with decoding(DAMAGED), open_photo(path, form.name) as picture:
+        width_px, height_px = picture.size
+        frames = getattr(picture, "n_frames", 1) if form == AVIF else 1
+        exif = picture.info.get("exif") or b""
     return replace(header, width_px=width_px, height_px=height_px, frames=frames, exif=exif)
 
 
 def _probe_video(path: Path, form: Format, limit: int) -> Facts:
-    try:
-        with path.open("rb") as file:
-            container, stream = open_video(file)
-            with container:
-                return _video_facts(path, form, limit, container, stream)
-    except DECODER_ERRORS as error:
-        raise DamagedMediaError(VIDEO_DAMAGED) from error
+    with decoding(VIDEO_DAMAGED), path.open("rb") as file:
+        container, stream = open_video(file)
+        with container:
+            return _video_facts(path, form, limit, container, stream)
 
 
 def _video_facts(

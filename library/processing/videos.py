@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image, ImageStat
 
-from library.processing.decoders import DECODER_ERRORS, open_video
+from library.processing.decoders import decoding, open_video
 from library.processing.errors import DamagedMediaError
 from library.processing.painting import fitting_size, paint_pictures, upright
 from library.processing.probe import VIDEO_DAMAGED, square_pixel_size, video_orientation
@@ -32,14 +32,11 @@ def render_video(
     Raises:
         DamagedMediaError: no frame decodes.
     """
-    try:
-        with source.open("rb") as file:
-            container, stream = open_video(file)
-            with container:
-                picture = _poster(container, stream, preview_px)
-                picture = upright(picture, video_orientation(source, stream.id))
-    except DECODER_ERRORS as error:
-        raise DamagedMediaError(VIDEO_DAMAGED) from error
+    with decoding(VIDEO_DAMAGED), source.open("rb") as file:
+        container, stream = open_video(file)
+        with container:
+            picture = _poster(container, stream, preview_px)
+            picture = upright(picture, video_orientation(source, stream.id))
     renditions, placeholder = paint_pictures(
         picture, RenditionKind.POSTER, folder, thumbnail_px=thumbnail_px
     )

@@ -87,15 +87,8 @@ def test_a_search_by_pattern_finds_what_python_finds(numbered, held_at, at):
     assert found == (match.start() if match else -1)
 
 
-def test_searches_every_few_bytes_read_no_more_than_one_does(numbered, monkeypatch):
+def test_searches_every_few_bytes_read_no_more_than_one_does(numbered, fetched):
     path, _ = numbered
-    fetched = []
-    fetch = FileWindow._fetch
-    monkeypatch.setattr(
-        FileWindow,
-        "_fetch",
-        lambda self, start, size: fetched.append(size) or fetch(self, start, size),
-    )
 
     with FileWindow(path) as window:
         at = 0
