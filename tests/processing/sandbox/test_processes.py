@@ -21,7 +21,7 @@ from library.processing.sandbox.client import Sandbox
 from tests.patience import wait_until
 from tests.processing.conftest import Pipe
 from tests.processing.corpus import ROOT
-from tests.processing.test_sandbox import LIMITS, render
+from tests.processing.sandbox.test_client import LIMITS, render
 
 
 def server_of(box: Sandbox) -> psutil.Process:
