@@ -11,13 +11,16 @@ import av
 import pillow_heif
 from av.container import InputContainer
 from av.stream import Disposition
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
-from PIL import AvifImagePlugin, Image, WebPImagePlugin
+from PIL import AvifImagePlugin, Image, ImageOps, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from library.processing.containers.values import Header
 from library.processing.errors import DamagedMediaError, UnsupportedMediaError
 from library.processing.exif import read_exif
 
+# Their libraries import these only once a file needs them; then a decoding child would have to reach them
+EAGER = (ImageOps, MpoImagePlugin, TiffImagePlugin, SubtitleStream)
 THREADS = 2
 NO_PICTURES = "This file has sound but no pictures."
 STRANGE_CODEC = (

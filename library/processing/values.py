@@ -1,6 +1,7 @@
 """The values that the media functions give back, and their form as JSON."""
 
 import re
+import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -96,13 +97,19 @@ class Facts:
         if not (
             all(type(number) is int and 1 <= number <= MAX_NUMBER for number in sizes)
             and all(type(number) is int and 0 <= number <= MAX_NUMBER for number in numbers)
-            and all(type(text) is str and len(text) <= MAX_TEXT_LENGTH for text in texts)
+            and all(type(text) is str and _is_shown(text) for text in texts)
             and (taken_at is None or taken_at.tzinfo is None)
             and type(facts.has_sound) is bool
             and facts.taken_from in (None, "exif", "quicktime", "container")
         ):
             raise ValueError(facts)
         return facts
+
+
+def _is_shown(text: str) -> bool:
+    """Tell whether a text is short and of characters that can be seen, as `exif.clean_text` leaves it."""
+    seen = all(not unicodedata.category(character).startswith("C") for character in text)
+    return seen and len(text) <= MAX_TEXT_LENGTH
 
 
 @dataclass(frozen=True, slots=True)

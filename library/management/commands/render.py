@@ -3,6 +3,7 @@
 import json
 from argparse import ArgumentParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -29,14 +30,17 @@ class Command(BaseCommand):
         """Render the file in the sandbox, as the worker would."""
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            rendered = sandbox.render(
-                file.resolve(),
-                folder.resolve(),
-                thumbnail_px=settings.THUMBNAIL_LONGEST_EDGE_PX,
-                preview_px=settings.PREVIEW_LONGEST_EDGE_PX,
-                limits=limits,
-                wall_seconds=DECODING_SECONDS,
-            )
+            with TemporaryDirectory(dir=folder) as own:  # the decoder reaches this, not the folder
+                rendered = sandbox.render(
+                    file.resolve(),
+                    Path(own),
+                    thumbnail_px=settings.THUMBNAIL_LONGEST_EDGE_PX,
+                    preview_px=settings.PREVIEW_LONGEST_EDGE_PX,
+                    limits=limits,
+                    wall_seconds=DECODING_SECONDS,
+                )
+                for picture in rendered.renditions:
+                    Path(own, picture.name).replace(folder / picture.name)
         except (MediaError, FileNotFoundError) as error:
             raise CommandError(str(error)) from error
         finally:

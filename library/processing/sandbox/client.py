@@ -1,7 +1,9 @@
 """Reads and renders files of strangers in processes of their own; no decoder runs in this one."""
 
 import json
-from contextlib import suppress
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ from library.processing.errors import ProcessingFailedError, error_from_code
 from library.processing.formats import FORMATS
 from library.processing.sandbox.pool import ServerPool
 from library.processing.values import Facts, PixelLimits, Rendered
+
+logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
 SERVERS = 3  # a file that takes its whole time holds up nobody, and neither do two
@@ -43,11 +47,9 @@ class Sandbox:
         """
         arguments = _arguments(path, limits)
         answer = self._call("probe", arguments, wall_seconds)
-        try:
+        with _sense():
             facts = Facts.from_json(answer)
-        except (ValueError, TypeError, LookupError):
-            raise ProcessingFailedError(NONSENSE) from None
-        _check_format(facts)
+            _check_format(facts)
         return facts
 
     def render(
@@ -73,11 +75,9 @@ class Sandbox:
             "preview_px": preview_px,
         }
         answer = self._call("render", arguments, wall_seconds)
-        try:
+        with _sense():
             rendered = Rendered.from_json(answer)
-        except (ValueError, TypeError, LookupError):
-            raise ProcessingFailedError(NONSENSE) from None
-        _check_format(rendered.facts)
+            _check_format(rendered.facts)
         for file in rendered.renditions:
             written = folder / file.name
             if written.is_symlink() or not written.is_file():
@@ -107,6 +107,8 @@ class Sandbox:
         if said is None:
             raise ProcessingFailedError(NO_ANSWER)
         answer = _parse(said)
+        if "trace" in answer:
+            logger.error("a decoding child failed: %.9999r", answer["trace"])
         if "code" in answer:
             raise error_from_code(str(answer["code"]), str(answer.get("message")))
         result = answer.get("result")
@@ -123,8 +125,17 @@ def _arguments(path: Path, limits: PixelLimits) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _sense() -> Iterator[None]:
+    """Refuse an answer that can't be read: a child may have been taken over, and say anything."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise ProcessingFailedError(NONSENSE) from None
+
+
 def _check_format(facts: Facts) -> None:
-    """Check that the type to serve a file as is one of ours: a child may have been taken over."""
+    """Check that the type to serve a file as is one of ours."""
     form = FORMATS.get(facts.format)
     if form is None or (form.content_type, form.kind) != (facts.content_type, facts.kind):
         raise ProcessingFailedError(NONSENSE)
@@ -132,7 +143,7 @@ def _check_format(facts: Facts) -> None:
 
 def _parse(answer: bytes) -> dict[str, Any]:
     """Read the server's answer; what a child said comes through unread and may be anything."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         parsed = json.loads(answer)
         if "said" in parsed:
             parsed = json.loads(parsed["said"])

@@ -4,6 +4,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -42,19 +43,19 @@ class Server:
             TimeoutError: there was no whole answer in time. The process has ended then.
         """
         process = self._running()
+        answer = b""
         try:
             _write(process, line)
             answer = _read_line(process, seconds)
         except TimeoutError:
-            self.end()
             raise
-        except OSError:
-            answer = b""
-        if not answer:
-            self.end()
-            return None
+        except OSError:  # it died between two questions
+            pass
+        finally:
+            if not answer:  # one that comes late, or to nobody, must not meet the next question
+                self.end()
         self._calls += 1
-        return answer
+        return answer or None
 
     def end(self) -> None:
         """End the process; the next question starts another."""
@@ -111,9 +112,10 @@ class ServerPool:
 
     def close(self) -> None:
         """End every server, each once it has answered; the next call starts another."""
-        for server in [self._idle.get() for _ in self.servers]:
-            server.end()
-            self._idle.put(server)
+        with self._closing:  # two at once would wait for each other's servers
+            for server in [self._idle.get() for _ in self.servers]:
+                server.end()
+                self._idle.put(server)
 
     def forget(self) -> None:
         """In a forked process: let go of the parent's servers, also of those that its threads use."""
@@ -122,6 +124,7 @@ class ServerPool:
         self._fill()
 
     def _fill(self) -> None:
+        self._closing = threading.Lock()
         self._idle: LifoQueue[Server] = LifoQueue()
         for server in self.servers:
             self._idle.put(server)

@@ -6,20 +6,18 @@ JSON lines on standard input and output. It ends when its standard input closes.
 
 What a child's limits are for: files that crash a decoder, or make it compute or allocate without
 end. A file that takes a decoder over finds a process of the site's own user, which the kernel keeps
-from other files, from the network and from other programs where it can (`fence.py`).
+from other files, processes and the network where it can (`fence.py`).
 """
 
 import ctypes
 import json
-import logging
 import os
 import resource
 import select
-import shutil
 import signal
 import sys
-import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +33,7 @@ from library.processing.videos import render_video
 ANSWER_BYTES = 64 * 1024
 FILE_BYTES = 64 * 1024 * 1024
 OPEN_FILES = 64
+TRACE_LINES = 20
 CORES = 2  # seconds of computing that a second on the clock can hold
 
 OUT_OF_MEMORY = "This file needs more memory to show than is allowed."
@@ -44,8 +43,6 @@ UNSURE_PIXELS = 40_000_000  # some decoders say "damaged" when they run out of m
 DIED = "This file could not be shown: the program that reads it stopped."
 
 _PR_SET_PDEATHSIG = 1
-
-logger = logging.getLogger(__name__)
 
 
 def serve() -> None:
@@ -66,27 +63,26 @@ def serve() -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """Do one request in a child of its own and report what it said, or how it ended."""
-    folder = tempfile.mkdtemp(prefix="passalong-")
     reading, writing = os.pipe()
     server = os.getpid()
     child = os.fork()
     if child == 0:
-        _be_child(request, folder, writing, server)
+        _be_child(request, writing, server)
     os.close(writing)
     with suppress(ProcessLookupError, PermissionError):
         os.setpgid(child, child)
     try:
         said = _listen(reading, request["wall_seconds"])
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # it may have left its group
+            with suppress(ProcessLookupError):
+                kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         os.close(reading)
-        shutil.rmtree(folder, ignore_errors=True)
     if said is None:
         return _failure(OUT_OF_TIME)
     if said.endswith(b"\n"):
-        return {"said": said.decode()}
+        return {"said": said.decode(errors="replace")}
     timed_out = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
     return _failure(OUT_OF_TIME if timed_out else DIED)
 
@@ -114,30 +110,27 @@ def _listen(reading: int, wall_seconds: float) -> bytes | None:
     return None
 
 
-def _be_child(request: dict[str, Any], folder: str, writing: int, server: int) -> NoReturn:
+def _be_child(request: dict[str, Any], writing: int, server: int) -> NoReturn:
     """Do one request under limits, say the result, and end the process whatever happens."""
     status = 1
     try:
-        _confine(request, folder, writing)
-        if os.getppid() != server:  # it ended before the kernel was asked to tell
-            os._exit(status)
-        answer = _do(request)
+        answer = _do(request, writing, server)
         os.write(writing, json.dumps(answer).encode() + b"\n")
         status = 0
-    except Exception:
-        logger.exception("A decoding child failed")
     finally:
         os._exit(status)
 
 
-def _confine(request: dict[str, Any], folder: str, writing: int) -> None:
+def _confine(request: dict[str, Any], writing: int, server: int) -> None:
     os.setpgid(0, 0)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.chdir(folder)
+    if os.getppid() != server:  # it ended before the kernel was asked to tell
+        os._exit(1)
+    os.chdir("/")
     nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)  # a child that was taken over cannot forge the server's answers
+    for standard in (0, 1, 2):  # else it could forge the server's answers, or write into its log
+        os.dup2(nothing, standard)
     os.closerange(3, writing)
     os.closerange(writing + 1, OPEN_FILES)
     seconds = 1 + int(CORES * request["wall_seconds"])
@@ -150,17 +143,20 @@ def _confine(request: dict[str, Any], folder: str, writing: int) -> None:
     ):
         resource.setrlimit(limit, (value, value))
     told = request["arguments"]
-    folders = [folder, told["folder"]] if "folder" in told else [folder]
-    enclose(readable=[Path(told["path"])], writable=map(Path, folders))
+    folders = [Path(told["folder"])] if "folder" in told else []
+    enclose(readable=[Path(told["path"])], writable=folders)
 
 
-def _do(request: dict[str, Any]) -> dict[str, Any]:
+def _do(request: dict[str, Any], writing: int, server: int) -> dict[str, Any]:
     try:
+        _confine(request, writing, server)
         return {"result": _FUNCTIONS[request["function"]](**request["arguments"])}
     except MediaError as error:
         return {"code": error.code, "message": str(error)}
     except MemoryError:
         return _failure(OUT_OF_MEMORY)
+    except Exception:  # noqa: BLE001 - it is told to the client, which logs it
+        return {**_failure(DIED), "trace": traceback.format_exc(limit=-TRACE_LINES)}
 
 
 def _failure(message: str) -> dict[str, Any]:

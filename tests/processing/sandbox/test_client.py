@@ -111,6 +111,8 @@ def test_values_survive_the_way_through_json():
         {"taken_from": "hearsay"},
         {"camera_make": "x" * 121},
         {"camera_model": ["x"]},
+        {"camera_model": "x\0y"},
+        {"camera_make": "\ud800"},
         {"has_sound": "no"},
         {"more": 1},
     ],
@@ -123,7 +125,7 @@ def test_facts_that_no_file_has_are_refused(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"content_type": "text/html"}, {"format": "html"}, {"kind": "video"}]
+    "wrong", [{"content_type": "text/html"}, {"format": "html"}, {"format": []}, {"kind": "video"}]
 )
 def test_an_answer_cannot_invent_a_content_type(wrong, own_sandbox, photo, monkeypatch):
     box = own_sandbox()
@@ -162,7 +164,8 @@ def test_a_link_in_the_place_of_a_picture_is_refused(own_sandbox, photo, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "said", ["[]", "{}", "not json", '{"result": 7}', '{"result": {"kind": 1}}']
+    "said",
+    ["[]", "{}", "not json", '{"m":' + "[" * 60_000, '{"result": 7}', '{"result": {"kind": 1}}'],
 )
 def test_nonsense_from_a_child_is_a_failure(said, own_sandbox, photo, monkeypatch):
     line = json.dumps({"said": said}).encode() + b"\n"

@@ -93,7 +93,7 @@ def test_a_child_that_dies_is_reported_and_the_server_goes_on(
     assert server_of(box).pid == server
 
 
-def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, pipe, tmp_path):
+def test_the_child_is_limited_and_holds_nothing_of_its_parents(own_sandbox, pipe, tmp_path):
     box, seen = own_sandbox(memory_bytes=768 << 20), []
 
     def look() -> None:
@@ -103,7 +103,8 @@ def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, pipe
         seen.extend(
             [child.rlimit(psutil.RLIMIT_CPU)[0], child.cwd(), os.getpgid(child.pid) == child.pid]
         )
-        seen.append({str(Path(f"/proc/{child.pid}/fd/{number}").readlink()) for number in (0, 1)})
+        files = (Path(f"/proc/{child.pid}/fd/{number}").readlink() for number in (0, 1, 2))
+        seen.append({str(file) for file in files})
         pipe.close()
 
     with meanwhile(look), pytest.raises(MediaError):  # there is no picture in it
@@ -111,8 +112,41 @@ def test_the_child_is_limited_and_works_in_a_folder_of_its_own(own_sandbox, pipe
 
     memory, core, cpu, folder, leads_group, standard_files = seen
     assert (memory, core, cpu, leads_group) == (768 << 20, 0, 401, True)
-    assert not Path(folder).exists()
-    assert standard_files == {"/dev/null"}
+    assert (folder, standard_files) == ("/", {"/dev/null"})
+
+
+def test_a_fault_of_ours_in_a_child_is_logged_by_the_site(own_sandbox, photo, caplog):
+    box = own_sandbox()
+
+    with pytest.raises(ProcessingFailedError, match="stopped"):
+        box._call("no such function", {"path": str(photo)}, 10)
+
+    assert "KeyError" in caplog.text
+    assert box.probe(photo, limits=LIMITS).width_px == 30
+
+
+class InterruptionError(Exception):
+    """What a signal's handler may raise in the middle of a call."""
+
+
+def test_an_answer_to_a_call_that_was_interrupted_meets_no_other(own_sandbox, pipe, photo):
+    box = own_sandbox()
+
+    def interrupt(*_signal: object) -> None:
+        raise InterruptionError
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with (
+            meanwhile(lambda: (pipe.wait_for_reader(), os.kill(os.getpid(), signal.SIGUSR1))),
+            pytest.raises(InterruptionError),
+        ):
+            box.probe(pipe.path, limits=LIMITS, wall_seconds=600)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    pipe.close()
+    assert box.probe(photo, limits=LIMITS).width_px == 30
 
 
 def test_a_server_killed_between_calls_is_replaced(own_sandbox, photo):
@@ -255,6 +289,19 @@ def test_closing_waits_for_answers_and_ends_every_server(own_sandbox, photo, pip
         closing.result()
 
     assert "empty" in str(probing.exception())
+    assert box.pids == []
+    assert all(map(gone, servers))
+
+
+def test_two_that_close_at_once_do_not_wait_for_each_other(own_sandbox, photo):
+    box = own_sandbox()
+    box.probe(photo, limits=LIMITS)
+    servers = box.pids
+
+    with ThreadPoolExecutor(8) as threads:
+        for closing in [threads.submit(box.close) for _ in range(40)]:
+            closing.result()
+
     assert box.pids == []
     assert all(map(gone, servers))
 
