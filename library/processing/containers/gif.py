@@ -11,7 +11,7 @@ CONTROL = b"!\xf9"
 MAX_SUB_BLOCKS = 8_000_000  # at their usual 255 bytes, those of 2 GB
 
 _SCREEN_BYTES = 13
-_PIECE_BYTES = 64 << 10
+_FIRST_PIECE_BYTES, _LATER_PIECE_BYTES = 256, 64 << 10
 
 
 def parts(data: FileWindow) -> Iterator[Part]:
@@ -82,8 +82,11 @@ def _table_bytes(flags: int) -> int:
 
 def _after_sub_blocks(data: FileWindow, at: int, left: int) -> tuple[int, int]:
     """Return where a run of sub-blocks ends, behind its empty one, and how many more there may be."""
+    piece_bytes = _FIRST_PIECE_BYTES  # most runs are short, and a few hold a whole picture
     while at < len(data):
-        piece = data[at : at + _PIECE_BYTES]
+        piece = data[at : at + piece_bytes]
+        if not piece:  # the file has become shorter meanwhile
+            raise IndexError(at)
         place = 0
         while place < len(piece) and piece[place]:
             place += 1 + piece[place]
@@ -93,4 +96,5 @@ def _after_sub_blocks(data: FileWindow, at: int, left: int) -> tuple[int, int]:
         if place < len(piece):
             return at + place + 1, left
         at += place
+        piece_bytes = _LATER_PIECE_BYTES
     return at + 1, left

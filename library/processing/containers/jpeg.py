@@ -39,11 +39,11 @@ def parts(data: FileWindow) -> Iterator[Part]:
         if len(head) < 4:
             return
         end = at + 2 + int.from_bytes(head[2:], "big")
-        yield Part(head[1:2], at, at + 4, end, end)
+        yield Part(head[1:2], at, at + 4, max(at + 4, end), end)
         at = end
         if head[1] == SOS:
             found = data.search(BEHIND_CODED, end, length=2)
-            at = len(data) if found < 0 else found
+            at = max(end, len(data)) if found < 0 else found
             yield Part(b"", end, end, at, at)
     raise DamagedMediaError(TOO_MANY_PARTS)
 

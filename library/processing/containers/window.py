@@ -76,7 +76,7 @@ class FileWindow:
         return self._first(first, at, length)
 
     def _first(self, first: Callable[[bytes, int], int], at: int, length: int) -> int:
-        """Search what is held, then fetch more and hold it: many searches read no more than one."""
+        """Search what is held, then fetch more and hold it: searches alone read no more than one does."""
         while 0 <= at <= self._size - length:
             if not self._start <= at <= self._start + len(self._held) - length:
                 self._start, self._held = at, self._fetch(at, SEARCH_BYTES)

@@ -1,8 +1,10 @@
-"""The walks over files: every byte belongs to one part, whatever a file says of itself."""
+"""The walks over files: every byte of a whole file belongs to one part, and no file makes a walk endless."""
 
 import io
+import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from library.processing import decoders  # noqa: F401 - loading it teaches Pillow HEIC
 from library.processing.containers import boxes, gif, jpeg, png, webp
 from library.processing.containers.header import read_header
 from library.processing.containers.values import Part
@@ -115,6 +118,35 @@ def test_restart_marks_and_stuffed_bytes_stay_within_coded_data(tmp_path):
     content = data[coded.start : coded.stop]
     assert b"\xff\xd0" in content
     assert data[coded.stop :] == b"\xff\xd9"
+
+
+@pytest.mark.parametrize("length", [0, 1, 60_000])
+def test_a_segment_that_claims_a_wrong_length_has_no_negative_one(length, tmp_path):
+    data = bytearray(made("jpeg"))
+    scan = data.index(b"\xff\xda")
+    data[scan + 2 : scan + 4] = length.to_bytes(2, "big")
+
+    found = walk(put(tmp_path, bytes(data)), "jpeg")
+
+    assert all(part.start <= part.stop and part.at <= part.end for part in found)
+
+
+def test_a_gif_of_many_short_blocks_is_read_once(tmp_path, fetched):
+    data = made("gif")
+    path = put(tmp_path, data[:-1] + b"!\xfe\0" * 100_000 + b";")
+
+    assert read_header(path, FORMATS["gif"]).complete
+    assert sum(fetched) <= 2 * path.stat().st_size
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_file_that_becomes_shorter_while_it_is_read_ends_the_walk(name, tmp_path):
+    path = put(tmp_path, made(name) + bytes(200_000))
+
+    with FileWindow(path) as data:
+        os.truncate(path, 40)
+        with suppress(struct.error, IndexError, DamagedMediaError):
+            assert list(WALKS[WHOLE[name][0]](data))
 
 
 def test_a_jpeg_whose_coded_data_just_stops_ends_there(tmp_path):
