@@ -184,9 +184,8 @@ SILENCED_SYSTEM_CHECKS = [
 
 # Uploads and limits
 
-FILE_UPLOAD_HANDLERS = [
-    "library.uploads.handler.RefusingUploadHandler"
-]  # the upload page sets its own
+# The upload page sets its own handler
+FILE_UPLOAD_HANDLERS = ["library.uploads.handler.RefusingUploadHandler"]
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 10 << 30)
 IMAGE_MAX_PIXELS_JPEG = env.number("IMAGE_MAX_PIXELS_JPEG", 250_000_000)
 IMAGE_MAX_PIXELS_OTHER = env.number("IMAGE_MAX_PIXELS_OTHER", 100_000_000)

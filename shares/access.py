@@ -49,17 +49,15 @@ def open_share(token: str, *, now: datetime) -> Share:
 
 def gated_page(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
     """Open a page's share, or answer with a page that says that the link is no longer available."""
-    return _gated(view, _ended_page, _unknown_page, "private, no-store")
+    return _gated(view, _ended_page, _unknown_page)
 
 
 def gated_file(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
     """Open a file's share, or answer with one line of text."""
-    return _gated(view, _ended_file, _unknown_file, "private, no-cache")
+    return _gated(view, _ended_file, _unknown_file)
 
 
-def _gated(
-    view: ShareView[P], ended: Refusal, unknown: Refusal, cache_control: str
-) -> Callable[..., HttpResponseBase]:
+def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[..., HttpResponseBase]:
     @wraps(view)
     def gate(request: SiteRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -70,8 +68,6 @@ def _gated(
             response = unknown(request)
         if response.status_code in {404, 410}:
             response["Cache-Control"] = "no-store"
-        else:
-            response.headers.setdefault("Cache-Control", cache_control)
         response["X-Robots-Tag"] = ROBOTS
         return response
 

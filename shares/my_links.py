@@ -43,9 +43,8 @@ class LinksPage:
 class NewLink:
     """The sheet for a selection, before its link is made."""
 
-    chosen: Sequence[
-        str
-    ]  # ids that the sheet's own form sends; none where the grid's form has them
+    # The ids that the sheet's own form sends; none over the grid, whose form has them
+    chosen: Sequence[str]
     title: str
     sender_name: str
     expires_at: datetime

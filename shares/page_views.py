@@ -14,7 +14,6 @@ from shares.archives import EmptyArchiveError, archive_body
 from shares.disclosure import cover_of, file_of, rendition_of, shown, summary_of
 from shares.models import Share, ShareItem
 from shares.positions import SelectionError, decode_positions, encode_positions
-from shares.share_page import decided_tiles, tiles_page
 
 MAX_TILES_ASKED = 200
 
@@ -27,7 +26,7 @@ def page(request: SiteRequest, share: Share) -> HttpResponseBase:
     context = {
         "cover": cover_of(share),
         "summary": None if request.htmx else summary_of(share),
-        "page": tiles_page(share, after=after),
+        "page": share_page.tiles_page(share, after=after),
     }
     return render(request, "shares/page.html", context, fragment="tiles")
 
@@ -37,7 +36,7 @@ def page(request: SiteRequest, share: Share) -> HttpResponseBase:
 def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Return those of the tiles asked for that are no longer waiting for their picture."""
     asked = map(whole_number, request.GET.getlist("id")[:MAX_TILES_ASKED])
-    context = {"tiles": decided_tiles(share, filter(None, asked))}
+    context = {"tiles": share_page.decided_tiles(share, filter(None, asked))}
     return render(request, "library/_tiles.html", context)
 
 

@@ -49,20 +49,6 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
     av.FFmpegError,
 )
 
-
-@contextmanager
-def decoding(damaged: str) -> Iterator[None]:
-    """Turn whatever a decoder raises over a broken file into our own error, with this sentence.
-
-    Raises:
-        DamagedMediaError: the block ended with one of `DECODER_ERRORS`.
-    """
-    try:
-        yield
-    except DECODER_ERRORS as error:
-        raise DamagedMediaError(damaged) from error
-
-
 _PILLOW_NAMES = {
     "jpeg": "JPEG",
     "png": "PNG",
@@ -77,6 +63,19 @@ Image.preinit()
 pillow_heif.register_heif_opener(decode_threads=THREADS, thumbnails=False, depth_images=False)
 AvifImagePlugin.DEFAULT_MAX_THREADS = THREADS
 assert WebPImagePlugin.SUPPORTED  # noqa: S101
+
+
+@contextmanager
+def decoding(damaged: str) -> Iterator[None]:
+    """Turn whatever a decoder raises over a broken file into our own error, with this sentence.
+
+    Raises:
+        DamagedMediaError: the block ended with one of `DECODER_ERRORS`.
+    """
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        raise DamagedMediaError(damaged) from error
 
 
 def open_photo(path: Path, format_name: str) -> Image.Image:

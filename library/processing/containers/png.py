@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
-from library.processing.containers.values import MAX_PARTS, TOO_MANY_PARTS, Header, Part
+from library.processing.containers.values import (
+    MAX_EXIF_BYTES,
+    MAX_PARTS,
+    TOO_MANY_PARTS,
+    Header,
+    Part,
+)
 from library.processing.containers.window import FileWindow
 from library.processing.errors import DamagedMediaError
-
-MAX_EXIF_BYTES = 1 << 20
 
 _SIGNATURE_BYTES = 8
 

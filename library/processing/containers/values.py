@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 MAX_PARTS = 1_000_000
+MAX_EXIF_BYTES = 1 << 20  # of formats that would allow gigabytes
 CUT_SHORT = "This file is cut short: its end is missing. Copy it again from the camera or phone."
 DAMAGED = "This picture is damaged and can't be shown. Copy it again from the camera or phone."
 TOO_MANY_PARTS = (

@@ -3,11 +3,15 @@
 import struct
 from collections.abc import Iterator
 
-from library.processing.containers.values import MAX_PARTS, TOO_MANY_PARTS, Header, Part
+from library.processing.containers.values import (
+    MAX_EXIF_BYTES,
+    MAX_PARTS,
+    TOO_MANY_PARTS,
+    Header,
+    Part,
+)
 from library.processing.containers.window import FileWindow
 from library.processing.errors import DamagedMediaError
-
-MAX_EXIF_BYTES = 1 << 20
 
 _RIFF_HEADER_BYTES = 12
 

@@ -56,7 +56,7 @@ def _ruleset_bytes(known: int) -> int:
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # what this process can't open, it need not be allowed
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             allowed = rights if path.is_dir() else rights & _OF_FILES

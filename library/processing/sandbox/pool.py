@@ -52,9 +52,10 @@ class Server:
         except OSError:  # it died between two questions
             pass
         finally:
-            if not answer:  # one that comes late, or to nobody, must not meet the next question
+            if answer:
+                self._calls += 1
+            else:  # one that comes late, or to nobody, must not meet the next question
                 self.end()
-        self._calls += 1
         return answer or None
 
     def end(self) -> None:

@@ -78,12 +78,8 @@ def _filter(machine: str) -> Iterator[_Step | str]:
     for numbers in _REFUSED.values():
         if numbers[column]:
             yield _EQUAL, numbers[column], "refuse", ""
-    yield (
-        _EQUAL,
-        _CLONE3[column],
-        "unknown",
-        "",
-    )  # its flags lie where no filter sees: libc takes `clone`
+    # The flags of clone3 lie where no filter sees them: libc takes `clone` when it is unknown
+    yield _EQUAL, _CLONE3[column], "unknown", ""
     yield _EQUAL, _CLONE[column], "is it a thread", ""
     yield _EQUAL, _PRLIMIT[column], "is it its own", "allow"
     yield "is it its own"
