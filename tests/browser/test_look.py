@@ -17,16 +17,13 @@ WIDTHS = {320: 640, 390: 844, 1280: 860, 2560: 1300}
 
 @pytest.fixture(scope="module")
 def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
-    """Fill Alice's library, pass four pictures along, and return the address of each page."""
+    """Fill Alice's library, pass twelve pictures along, and return the address of each page."""
     upload(member, paintings)
-    member.goto("/library/")
-    expect(member.locator(".tile img")).to_have_count(len(paintings))
-    member.get_by_role("button", name="Select").click()
-    for box in member.get_by_role("checkbox").all()[1:13]:
-        box.click()
-    member.get_by_role("button", name="Share").click()
-    member.get_by_role("button", name="Copy Link").click()
-    link = member.get_by_role("textbox", name="Link").input_value()
+    ended = pass_along(member, slice(0, 4))
+    member.get_by_role("link", name="Stop Sharing").click()
+    member.get_by_role("button", name="Stop Sharing").click()
+    member.wait_for_url("**/links/")
+    link = pass_along(member, slice(1, 13))
     expect(member.get_by_text("All 12 are ready")).to_be_visible()
     member.goto("/links/")
     return {
@@ -35,7 +32,8 @@ def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
         "links": "/links/",
         "share": link,
         "share-item": f"{link}2/",
-        "ended": "/s/there-is-no-such-link/",
+        "ended": ended,
+        "unknown": "/s/there-is-no-such-link/",
         "home": "/",
         "set-up": "/accounts/signup/?setup=wrong",
         "sign-up": site.setup_path,
@@ -43,6 +41,18 @@ def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
         "password": "/accounts/password/change/",
         "address": "/accounts/email/",
     }
+
+
+def pass_along(member: Page, chosen: slice) -> str:
+    """Select these of the library's pictures and copy their link; its sheet stays open."""
+    member.goto("/library/")
+    expect(member.locator(".tile img")).to_have_count(14)
+    member.get_by_role("button", name="Select").click()
+    for box in member.get_by_role("checkbox").all()[chosen]:
+        box.click()
+    member.get_by_role("button", name="Share").click()
+    member.get_by_role("button", name="Copy Link").click()
+    return member.get_by_role("textbox", name="Link").input_value()
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -77,7 +87,7 @@ def look(request) -> Callable[[Page, str], None]:
 
 
 @pytest.mark.parametrize(
-    "name", ["share", "share-item", "ended", "home", "set-up", "sign-up", "log-in"]
+    "name", ["share", "share-item", "ended", "unknown", "home", "set-up", "sign-up", "log-in"]
 )
 def test_strangers_pages_fit_every_width(name: str, shown, stranger: Page, look):
     stranger.goto(shown[name])
