@@ -38,14 +38,15 @@ def grid_page(assets: AssetQuerySet, after: Place | None, *, is_fragment: bool) 
     """Cut a page out of somebody's assets, newest first; a fragment joins the page that ended there."""
     ordered = assets.newest_first()
     if after is not None:
-        ordered = ordered.after(after.taken_at, after.pk)
+        ordered = ordered.after(after.moment, after.pk)
     found = list(ordered[: PAGE_ASSETS + 1])
+    last = found[PAGE_ASSETS - 1] if len(found) > PAGE_ASSETS else None
     days = days_of(found[:PAGE_ASSETS])
-    joins = bool(is_fragment and after and days and days[0].on == after.taken_at.date())
+    joins = bool(is_fragment and after and days and days[0].on == after.moment.date())
     return GridPage(
         continued=days[0] if joins else None,
         days=days[1:] if joins else days,
-        next=str(Place.of(found[PAGE_ASSETS - 1])) if len(found) > PAGE_ASSETS else None,
+        next=str(Place(last.taken_at, last.pk)) if last else None,
     )
 
 

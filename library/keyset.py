@@ -1,10 +1,8 @@
-"""A place in the order of the grid as a short piece of an address. It outlives the item it was read from."""
+"""A place in a list by time as a short piece of an address. It outlives the row it was read from."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
-
-from library.models import Asset
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
@@ -12,15 +10,10 @@ _TICK = timedelta(microseconds=1)
 
 
 class Place(NamedTuple):
-    """Where an item stands: by moment of capture, and by number where moments are equal."""
+    """Where a row stands: by moment, and by number where moments are equal."""
 
-    taken_at: datetime
+    moment: datetime
     pk: int
-
-    @classmethod
-    def of(cls, asset: Asset) -> Self:
-        """Return an item's place."""
-        return cls(asset.taken_at, asset.pk)
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -34,4 +27,4 @@ class Place(NamedTuple):
             return None
 
     def __str__(self) -> str:
-        return f"{(self.taken_at - _BEGINNING) // _TICK}-{self.pk}"
+        return f"{(self.moment - _BEGINNING) // _TICK}-{self.pk}"
