@@ -38,6 +38,7 @@ class AssetFacts:
     kind: str
     taken_at: datetime
     taken_offset_minutes: int | None
+    taken_from: str
     width_px: int
     height_px: int
     duration_ms: int | None

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, Q, Sum, When
+from django.db.models import Aggregate, Case, Count, Q, Sum, When
 from django.urls import reverse
 
 from library.facts import AssetFacts
-from library.models import Blob, Rendition
+from library.models import Blob, Rendition, User
 from library.processing.suffixes import with_true_suffix
 from library.processing.values import MediaKind
 from library.wording import label_of, spoken_moment
 from library.work import WorkState
-from shares.models import IS_VIDEO, Share, ShareItem
+from shares.models import IS_VIDEO, Share, ShareItem, in_library_of
 from shares.wording import automatic_title, spoken_counts
 from shares.zips import unique_member_names
 
@@ -31,6 +31,7 @@ class Summary:
     videos: int
     settled: int  # prepared, or given up on
     size_bytes: int
+    in_library: int = 0  # of the viewer, where that is a recipient
 
     @property
     def items(self) -> int:
@@ -52,6 +53,11 @@ class Summary:
         """Tell whether nothing is being prepared any more."""
         return self.settled == self.items
 
+    @property
+    def is_all_in_library(self) -> bool:
+        """Tell whether the viewer has nothing left to add."""
+        return self.in_library == self.items
+
 
 PREPARED = Q(source__stills__prepared_at__isnull=False)
 FAILED = Q(source__stills__state=WorkState.FAILED)
@@ -63,9 +69,12 @@ SUMMARY = {
 }
 
 
-def summary_of(share: Share) -> Summary:
-    """Count what a share shows, in one query."""
-    return Summary(**share.items.shown().aggregate(**SUMMARY))
+def summary_of(share: Share, recipient: User | None = None) -> Summary:
+    """Count what a share shows, and how much of it a recipient has, in one query."""
+    counts: dict[str, Aggregate] = dict(SUMMARY)
+    if recipient:
+        counts["in_library"] = Count("pk", filter=in_library_of(recipient))
+    return Summary(**share.items.shown().aggregate(**counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +192,18 @@ def _file(
     assert taken_at is not None  # noqa: S101
     is_video = content_type.startswith("video/")
     return SharedFile(with_true_suffix(name, content_type), taken_at, is_video, *stored)
+
+
+class PassedOn(NamedTuple):
+    """What an item becomes in a recipient's library: bytes that are stored already, and facts."""
+
+    blob_id: int
+    facts: AssetFacts
+
+
+def passed_on(item: ShareItem, share: Share) -> PassedOn:  # noqa: ARG001 - the level decides, once there are several
+    """Return what a recipient who adds an item gets, be the sender's asset there or gone."""
+    return PassedOn(file_of(item).pk, _facts_of(item))
 
 
 def file_of(item: ShareItem) -> Blob:

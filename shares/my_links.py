@@ -9,7 +9,7 @@ from django.core.paginator import Paginator
 
 from library.models import Asset, AssetQuerySet, User
 from library.tiles import Tile, tile_of
-from shares.models import Share, ShareItem
+from shares.models import Share, ShareItem, first_items
 from shares.wording import automatic_title
 
 PAGE_LINKS = 24
@@ -92,16 +92,24 @@ def links_page(owner: User, number: str | None, *, now: datetime) -> LinksPage:
     means the first page, one too high the last.
     """
     page = Paginator(owner.shares.newest_first().with_first_items(), PAGE_LINKS).get_page(number)
-    shares = list(page)
-    titles = _titles(shares)
-    strips = _strips(shares)
     return LinksPage(
-        links=[
-            my_link(share, title=titles[share.pk], strip=strips[share.pk], now=now)
-            for share in shares
-        ],
+        links=_my_links(list(page), now=now),
         next_number=page.next_page_number() if page.has_next() else None,
     )
+
+
+def live_links(owner: User, most: int, *, now: datetime) -> list[MyLink]:
+    """Return somebody's links that others can open, newest first."""
+    shares = owner.shares.open_at(now).showing().newest_first().with_first_items()
+    return _my_links(list(shares[:most]), now=now)
+
+
+def _my_links(shares: list[Share], *, now: datetime) -> list[MyLink]:
+    titles = _titles(shares)
+    strips = _strips(shares)
+    return [
+        my_link(share, title=titles[share.pk], strip=strips[share.pk], now=now) for share in shares
+    ]
 
 
 def _titles(shares: list[Share]) -> dict[int, str]:
@@ -111,7 +119,7 @@ def _titles(shares: list[Share]) -> dict[int, str]:
 
 
 def _strips(shares: list[Share]) -> dict[int, list[Tile]]:
-    wanted = [pk for share in shares for pk in share.first_items]
+    wanted = [pk for share in shares for pk in first_items(share)]
     strips: dict[int, list[Tile]] = {share.pk: [] for share in shares}
     items = ShareItem.objects.filter(pk__in=wanted).select_related("asset__blob__stills")
     for item in items.order_by("position"):

@@ -11,5 +11,26 @@ def spoken_counts(photos: int, videos: int) -> str:
     return " and ".join(_counted(photos, "photo") + _counted(videos, "video")) or "nothing"
 
 
+def spoken_addition(added: int, known: int, waiting: int, gone: int) -> str:
+    """Return what became of items that somebody wanted to add: "9 added. 3 are still being prepared."."""
+    if known and not (added or waiting or gone):
+        return (
+            "This is in your library already."
+            if known == 1
+            else f"All {known:,} are in your library already."
+        )
+    sentences = [
+        f"{added:,} added." if added else "Nothing was added.",
+        _some(known, "was in your library already", "were in your library already"),
+        _some(waiting, "is still being prepared", "are still being prepared"),
+        _some(gone, "is no longer in this link", "are no longer in this link"),
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _some(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}." if number else ""
+
+
 def _counted(number: int, word: str) -> list[str]:
     return [f"{number:,} {word}{'' if number == 1 else 's'}"] if number else []

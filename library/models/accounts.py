@@ -27,9 +27,19 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     """A member. The e-mail address is the log-in; the display name is what others see."""
 
+    class OpenedLinks(models.TextChoices):
+        """Whether a link that this person opens is listed for them."""
+
+        ALWAYS = "always"
+        ASK = "ask"
+        NEVER = "never"
+
     username = first_name = last_name = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
     display_name = models.CharField(max_length=80, validators=[check_name])
+    opened_links = models.CharField(
+        max_length=6, choices=OpenedLinks.choices, default=OpenedLinks.ALWAYS
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar = ["display_name"]

@@ -61,6 +61,11 @@ class Asset(models.Model):
     taken_offset_minutes = models.SmallIntegerField(null=True)
     taken_from = models.CharField(max_length=10, choices=TakenFrom.choices)
     added_at = models.DateTimeField()
+    # Of what came by a link: since when it is here, and from whom; nobody once that account is gone
+    received_at = models.DateTimeField(null=True)
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     removed_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Self]] = AssetQuerySet.as_manager()
@@ -69,7 +74,11 @@ class Asset(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["owner", "blob"], name="%(app_label)s_%(class)s_once_per_owner"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(sender=None) | Q(received_at__isnull=False),
+                name="%(app_label)s_%(class)s_sender_of_what_was_received",
+            ),
         ]
         indexes: ClassVar = [
             # the library's grid and its keyset pages
@@ -95,6 +104,13 @@ class Asset(models.Model):
     def stills(self) -> Stills:
         """Return the work on its pictures; `with_stills` has it at hand."""
         return self.blob.stills
+
+    @property
+    def came_from(self) -> str:
+        """Return "From Jane" for what came by a link; empty for an own upload."""
+        if self.received_at is None:
+            return ""
+        return f"From {self.sender.display_name if self.sender else 'a deleted account'}"
 
     @property
     def camera(self) -> str:

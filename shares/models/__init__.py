@@ -1,6 +1,18 @@
-"""Links that people pass on: what is in them, and until when they are open."""
+"""Links that people pass on: what is in them, until when they are open, and whom they reached."""
 
-from shares.models.items import IS_VIDEO, ShareItem, ShareItemQuerySet
+from shares.models.items import IS_VIDEO, ShareItem, ShareItemQuerySet, first_items
+from shares.models.receipts import Keep, Receipt, ReceiptQuerySet, in_library_of
 from shares.models.shares import Share, ShareQuerySet
 
-__all__ = ["IS_VIDEO", "Share", "ShareItem", "ShareItemQuerySet", "ShareQuerySet"]
+__all__ = [
+    "IS_VIDEO",
+    "Keep",
+    "Receipt",
+    "ReceiptQuerySet",
+    "Share",
+    "ShareItem",
+    "ShareItemQuerySet",
+    "ShareQuerySet",
+    "first_items",
+    "in_library_of",
+]

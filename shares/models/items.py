@@ -1,13 +1,15 @@
 """What is in a link."""
 
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 
 from library.models import Asset, BlobKey
 
 IS_VIDEO = Q(source__content_type__startswith="video/")  # of an item, be its asset there or not
+FIRST_ITEMS = 3
+Rows = TypeVar("Rows", bound=models.QuerySet)  # type: ignore[type-arg]
 
 
 class ShareItemQuerySet(models.QuerySet["ShareItem"]):
@@ -67,3 +69,19 @@ class ShareItem(models.Model):
 
     def __str__(self) -> str:
         return f"item {self.position}"
+
+
+def with_first_items(rows: Rows, *, of: str) -> Rows:
+    """Add the ids of the first three shown items of the share that this field names, None where fewer.
+
+    They are `item_0` to `item_2`; `first_items` reads them.
+    """
+    shown = ShareItem.objects.shown().filter(share=OuterRef(of)).order_by("position")
+    ids = {f"item_{n}": Subquery(shown.values("pk")[n : n + 1]) for n in range(FIRST_ITEMS)}
+    return rows.annotate(**ids)
+
+
+def first_items(row: models.Model) -> list[int]:
+    """Return the ids that `with_first_items` has added to a row."""
+    ids = [getattr(row, f"item_{n}") for n in range(FIRST_ITEMS)]
+    return [pk for pk in ids if pk is not None]

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from shares.models.items import ShareItem
+from shares.models.items import ShareItem, with_first_items
 from shares.tokens import masked, new_token
 
 
@@ -31,12 +31,13 @@ class ShareQuerySet(models.QuerySet["Share"]):
         shown = ShareItem.objects.shown().filter(share=OuterRef("pk"))
         return self.annotate(shows_something=Exists(shown))
 
+    def showing(self) -> Self:
+        """Keep the shares in which a recipient would see anything."""
+        return self.with_content().filter(shows_something=True)
+
     def with_first_items(self) -> Self:
-        """Add the ids of the first three items that are shown, None where there are fewer."""
-        shown = ShareItem.objects.shown().filter(share=OuterRef("pk")).order_by("position")
-        return self.annotate(
-            **{f"item_{n}": Subquery(shown.values("pk")[n : n + 1]) for n in range(3)}
-        )
+        """Add the ids of the first three items that are shown."""
+        return with_first_items(self, of="pk")
 
 
 class Share(models.Model):
@@ -63,11 +64,8 @@ class Share(models.Model):
     epoch = models.PositiveIntegerField(default=0)  # moves whenever something allowed no longer is
 
     objects = ShareQuerySet.as_manager()
-    if TYPE_CHECKING:  # what with_content() and with_first_items() add
+    if TYPE_CHECKING:  # what with_content() adds
         shows_something: bool
-        item_0: int | None
-        item_1: int | None
-        item_2: int | None
 
     class Meta:
         indexes: ClassVar = [
@@ -100,11 +98,6 @@ class Share(models.Model):
     def public_url(self) -> str:
         """Return the whole link, from the configured origin."""
         return settings.PUBLIC_BASE_URL + self.get_absolute_url()
-
-    @property
-    def first_items(self) -> list[int]:
-        """Return the ids that `with_first_items` has added."""
-        return [pk for pk in (self.item_0, self.item_1, self.item_2) if pk is not None]
 
     def is_open_at(self, moment: datetime) -> bool:
         """Tell whether the link works then; the rule of `ShareQuerySet.open_at` in Python."""

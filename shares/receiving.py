@@ -1,0 +1,210 @@
+"""What a recipient does with a link: list it, open it, decline it, and keep what it passes along.
+
+Nothing gets into anybody's library but by `add`.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from django.db import transaction
+
+from library.blobs.storage import hold
+from library.models import Asset, User
+from shares.disclosure import PassedOn, passed_on
+from shares.models import Keep, Receipt, Share
+from shares.tokens import names_a_site, tokens_in
+from shares.wording import spoken_addition
+
+State = Receipt.State
+
+
+class Opening(Enum):
+    """What became of a link that somebody has opened."""
+
+    LISTED = auto()  # now, for the first time
+    ASK = auto()  # they want to be asked first
+    KNOWN = auto()  # it stands as it stood, and counts as seen
+
+
+class PastedTextError(ValueError):
+    """The text leads to no share for this person; the message says why."""
+
+
+class NotOpenError(LookupError):
+    """The share has ended since the request came in."""
+
+
+def open_received(share: Share, recipient: User, *, now: datetime) -> Opening:
+    """Note that somebody sees a share page: list it if they like that; a new one is seen."""
+    if share.sender_id == recipient.pk:
+        return Opening.KNOWN
+    known = share.receipts.filter(recipient=recipient)
+    if known.filter(state=State.NEW).update(state=State.SEEN, changed_at=now) or known.exists():
+        return Opening.KNOWN
+    match recipient.opened_links:
+        case User.OpenedLinks.ALWAYS:
+            _list(share, recipient, State.SEEN, Receipt.CameBy.OPENED, now=now)
+            return Opening.LISTED
+        case User.OpenedLinks.ASK:
+            return Opening.ASK
+        case _:
+            return Opening.KNOWN
+
+
+def list_share(share: Share, recipient: User, *, now: datetime) -> None:
+    """Put a share into somebody's feed because they say so, also after they undid or declined it."""
+    if share.sender_id != recipient.pk:
+        _list(share, recipient, State.SEEN, Receipt.CameBy.OPENED, now=now)
+
+
+def unlist_share(share: Share, recipient: User, *, now: datetime) -> bool:
+    """Take a share out of somebody's feed again; opening its link does not bring it back."""
+    return _move(share, recipient, Receipt.LISTED, State.UNDONE, now=now)
+
+
+def decline_share(share: Share, recipient: User, *, now: datetime) -> bool:
+    """Give a share up, for this person alone; what they keep of it stays. False when they never had it."""
+    is_declined = share.receipts.filter(recipient=recipient, state=State.DECLINED)
+    return _move(share, recipient, Receipt.LISTED, State.DECLINED, now=now) or is_declined.exists()
+
+
+def has_received(share: Share, recipient: User) -> bool:
+    """Tell whether a share stands in somebody's feed."""
+    return share.receipts.filter(recipient=recipient, state__in=Receipt.LISTED).exists()
+
+
+def receive_pasted(recipient: User, text: str, *, hosts: Collection[str], now: datetime) -> bool:
+    """List the first open share that a pasted text leads to, as new; False when it is listed already.
+
+    Raises:
+        PastedTextError: there is no link of these hosts in it, none that is open, or it is their own.
+            A link that has ended and one that never was are told alike.
+    """
+    tokens = tokens_in(text, hosts=hosts)
+    if not tokens:
+        raise PastedTextError(_NO_LINK if not names_a_site(text) else _OTHER_SITE)
+    is_open = Share.objects.open_at(now).showing()
+    found = {share.token: share for share in is_open.filter(token__in=tokens)}
+    shares = [found[token] for token in tokens if token in found]
+    if not shares:
+        raise PastedTextError(_NOT_OPEN)
+    others = [share for share in shares if share.sender_id != recipient.pk]
+    if not others:
+        raise PastedTextError(_OWN_LINK)
+    share = others[0]
+    if has_received(share, recipient):
+        return False
+    _list(share, recipient, State.NEW, Receipt.CameBy.PASTED, now=now)
+    return True
+
+
+_NO_LINK = (
+    "There is no link in that text. "
+    "Copy the link, or the whole message that you were sent, and paste it here."
+)
+_OTHER_SITE = (
+    "That link leads to another site and can't be listed here. Open it in your browser instead."
+)
+_NOT_OPEN = (
+    "This link is not available. It may have ended, or a part of it is missing. "
+    "Ask for a new one if you need it."
+)
+_OWN_LINK = "This is your own link. You find it below, under Shared by You."
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of the items that somebody wanted to add."""
+
+    added: int
+    known: int  # had been in the library before
+    waiting: int  # still being prepared, so not added
+    gone: int  # no longer in the link
+
+    def __str__(self) -> str:
+        return spoken_addition(self.added, self.known, self.waiting, self.gone)
+
+
+@transaction.atomic
+def add(share: Share, recipient: User, positions: set[int] | None, *, now: datetime) -> Added:
+    """Put these items of a share, or all, into somebody's library: rows only, no file is touched.
+
+    A second time changes nothing. What is still being prepared is left out; what lies in Recently
+    Deleted comes back.
+
+    Raises:
+        NotOpenError: the share was stopped, or has expired, before its row was locked.
+    """
+    locked = Share.objects.select_related("sender").select_for_update(of=("self",), no_key=True)
+    found = locked.filter(pk=share.pk).first()
+    if found is None or not found.is_open_at(now):
+        raise NotOpenError
+    wanted = found.items.shown().in_order()
+    items = list(wanted if positions is None else wanted.filter(position__in=positions))
+    ready = [item for item in items if not item.source.stills.is_waiting]
+    files = {item.pk: passed_on(item, found) for item in ready}
+    before, assets = _take_in(files.values(), found.sender, recipient, now=now)
+    Keep.objects.bulk_create(
+        (
+            Keep(item_id=pk, recipient=recipient, asset_id=assets[file.blob_id])
+            for pk, file in files.items()
+        ),
+        ignore_conflicts=True,
+    )
+    open_received(found, recipient, now=now)
+    known = sum(file.blob_id in before for file in files.values())
+    return Added(
+        added=len(ready) - known,
+        known=known,
+        waiting=len(items) - len(ready),
+        gone=len(positions) - len(items) if positions else 0,
+    )
+
+
+def _take_in(
+    files: Iterable[PassedOn], sender: User, recipient: User, *, now: datetime
+) -> tuple[set[int], dict[int, int]]:
+    """Make assets of files; return which blobs were in the library, and the assets of all by blob."""
+    facts = {file.blob_id: file.facts for file in files}
+    hold(set(facts), now=now)
+    mine = recipient.assets.filter(blob__in=facts)
+    before = set(mine.in_library().values_list("blob", flat=True))
+    mine.exclude(removed_at=None).update(removed_at=None)
+    Asset.objects.bulk_create(
+        (
+            Asset(
+                owner=recipient,
+                blob_id=blob,
+                sender=sender,
+                received_at=now,
+                added_at=now,
+                **asdict(facts[blob]),
+            )
+            for blob in facts
+            if blob not in before
+        ),
+        ignore_conflicts=True,
+    )
+    return before, dict(mine.values_list("blob", "pk"))
+
+
+def _list(
+    share: Share, recipient: User, state: State, came_by: Receipt.CameBy, *, now: datetime
+) -> None:
+    """List a share anew, unless it is listed: then one that is seen now is seen, and that is all."""
+    fresh = {"state": state, "came_by": came_by, "received_at": now, "changed_at": now}
+    receipt, is_new = share.receipts.get_or_create(recipient=recipient, defaults=fresh)
+    if is_new:
+        return
+    known = Receipt.objects.filter(pk=receipt.pk)
+    if not known.exclude(state__in=Receipt.LISTED).update(**fresh) and state == State.SEEN:
+        known.unopened().update(state=state, changed_at=now)
+
+
+def _move(
+    share: Share, recipient: User, states: Iterable[State], to: State, *, now: datetime
+) -> bool:
+    there = share.receipts.filter(recipient=recipient, state__in=states)
+    return bool(there.update(state=to, changed_at=now))
