@@ -96,6 +96,7 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "template_partials.templatetags.partials",
                 "library.templatetags.pictures",
+                "shares.templatetags.feed",
             ],
         },
     }

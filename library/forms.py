@@ -15,6 +15,32 @@ class NameField(forms.CharField):
         return one_line(super().to_python(value) or "")
 
 
+class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a member decides about themselves."""
+
+    display_name = NameField(
+        label="Your name",
+        max_length=80,
+        validators=[check_name],
+        help_text="People to whom you pass something along see it.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    opened_links = forms.ChoiceField(
+        label="List links that I open in For You",
+        choices=[
+            (User.OpenedLinks.ALWAYS, "Always"),
+            (User.OpenedLinks.ASK, "Ask"),
+            (User.OpenedLinks.NEVER, "Never"),
+        ],
+        help_text="Listing adds nothing to your library, and the sender does not hear of it.",
+        widget=forms.RadioSelect,
+    )
+
+    class Meta:
+        model = User
+        fields = ("display_name", "opened_links")
+
+
 class SignupForm(forms.Form):
     """What sign-up asks beside address and password."""
 

@@ -24,6 +24,11 @@ class MemberRequest(SiteRequest):
     user: User
 
 
+def member_of(request: HttpRequest) -> User | None:
+    """Return who is signed in, on pages that strangers see too."""
+    return request.user if isinstance(request.user, User) else None
+
+
 def render(
     request: SiteRequest,
     template: str,

@@ -29,6 +29,7 @@ class Tile:
     placeholder: str
     duration_ms: int | None
     size_bytes: int
+    is_in_library: bool = False  # on a share page: of the member who looks at it
 
     @property
     def message(self) -> str:

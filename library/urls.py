@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from library import views
+from library import settings_views, views
 from library.http import RENDITION
 from library.uploads import form_views
 
@@ -20,4 +20,5 @@ urlpatterns = [
     path("library/tiles/", views.tiles, name="tiles"),
     path("library/upload/", form_views.upload, name="upload"),
     path("library/<uuid:uuid>/", include(item_urls)),
+    path("settings/", settings_views.settings, name="settings"),
 ]

@@ -3,6 +3,9 @@
 Unknown tokens are 404. A link that was stopped, has expired, whose sender is suspended, or that has
 nothing to show is 410: the same page for all four, with nothing of the content. Nothing about
 access is ever cached.
+
+A member who declined a link is told so by its pages and sees none of its pictures; that is a service
+to them and no lock: whoever is signed out and has the link can open it.
 """
 
 import re
@@ -14,10 +17,11 @@ from typing import Any, Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
-from library.http import SiteRequest, short_text
-from shares.models import Share
+from library.http import SiteRequest, member_of, render, short_text
+from shares.models import Receipt, Share
 
 TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 ROBOTS = "noindex, nofollow, noarchive"
@@ -48,7 +52,26 @@ def open_share(token: str, *, now: datetime) -> Share:
 
 
 def gated_page(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
-    """Open a page's share, or answer with a page that says that the link is no longer available."""
+    """Open a page's share, or answer with a page that says that the link is no longer available.
+
+    Who declined it reads that first.
+    """
+
+    @wraps(view)
+    def unless_declined(
+        request: SiteRequest, share: Share, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
+        declined_at = _declined_at(request, share)
+        if declined_at is None:
+            return view(request, share, *args, **kwargs)
+        context = {"list_url": reverse("shares:listed", args=[share.token]), "at": declined_at}
+        return render(request, "shares/declined.html", context)
+
+    return _gated(unless_declined, _ended_page, _unknown_page)
+
+
+def gated_act(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
+    """Open the share of what a member does with it, declined or not; refusals are those of a page."""
     return _gated(view, _ended_page, _unknown_page)
 
 
@@ -73,6 +96,13 @@ def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[...
 
     gate.is_behind_gate = True  # type: ignore[attr-defined]
     return login_not_required(gate)
+
+
+def _declined_at(request: SiteRequest, share: Share) -> datetime | None:
+    if (member := member_of(request)) is None:
+        return None
+    declined = share.receipts.filter(recipient=member, state=Receipt.State.DECLINED)
+    return declined.values_list("changed_at", flat=True).first()
 
 
 def _ended_page(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The share page and everything below it: all of it behind the gate."""
+"""The share page and what anybody gets below it: all of it behind the gate."""
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -6,7 +6,8 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from library.http import SiteRequest, render, whole_number
+from library.http import SiteRequest, member_of, render, whole_number
+from library.models import User
 from library.transfers import blob_body, no_picture, send
 from shares import share_page
 from shares.access import gated_file, gated_page
@@ -23,10 +24,12 @@ MAX_TILES_ASKED = 200
 def page(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Show THE share page, for strangers and members alike; htmx asks for later tiles by position."""
     after = whole_number(request.GET.get("after", "")) or 0
+    recipient = _recipient(request, share)
     context = {
         "cover": cover_of(share),
-        "summary": None if request.htmx else summary_of(share),
-        "page": share_page.tiles_page(share, after=after),
+        "viewer": share_page.viewer_of(share, member_of(request)),
+        "summary": None if request.htmx else summary_of(share, recipient),
+        "page": share_page.tiles_page(share, recipient, after=after),
     }
     return render(request, "shares/page.html", context, fragment="tiles")
 
@@ -36,7 +39,8 @@ def page(request: SiteRequest, share: Share) -> HttpResponseBase:
 def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Return those of the tiles asked for that are no longer waiting for their picture."""
     asked = map(whole_number, request.GET.getlist("id")[:MAX_TILES_ASKED])
-    context = {"tiles": share_page.decided_tiles(share, filter(None, asked))}
+    recipient = _recipient(request, share)
+    context = {"tiles": share_page.decided_tiles(share, recipient, filter(None, asked))}
     return render(request, "library/_tiles.html", context)
 
 
@@ -44,9 +48,12 @@ def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
 @require_safe
 def item_page(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
     """Show one item: the large picture or the playing video, and its own download."""
+    items = share_page.items_for(share, _recipient(request, share))
+    item = get_object_or_404(items, position=position)
     context = {
         "cover": cover_of(share),
-        "page": share_page.item_page(_item(share, position), share),
+        "viewer": share_page.viewer_of(share, member_of(request)),
+        "page": share_page.item_page(item, share),
     }
     return render(request, "shares/item.html", context)
 
@@ -107,6 +114,10 @@ def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
     if len(ticked) > 1:
         address += f"?items={encode_positions(ticked)}"
     return HttpResponse(status=303, headers={"Location": address})
+
+
+def _recipient(request: SiteRequest, share: Share) -> User | None:
+    return share_page.recipient_of(share, member_of(request))
 
 
 def _item(share: Share, position: int) -> ShareItem:

@@ -1,16 +1,33 @@
-"""Regions of the share page as values: some of its tiles, or one item large."""
+"""Regions of the share page as values: who looks at it, some of its tiles, or one item large."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
+from library.models import User
 from library.processing.values import RenditionKind
 from library.tiles import Picture, Tile
 from shares.disclosure import Shown, shown
-from shares.models import Share, ShareItem
+from shares.models import Share, ShareItem, ShareItemQuerySet, in_library_of
 
 PAGE_ITEMS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whoever looks at a share page: its sender, another member, or a stranger, who has no addresses."""
+
+    is_sender: bool = False
+    is_recipient: bool = False
+    public_url: str = ""  # the whole link, to pass it along again
+    sheet_url: str = ""
+    stop_url: str = ""
+
+    @property
+    def is_member(self) -> bool:
+        """Tell members from strangers."""
+        return self.is_sender or self.is_recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +43,49 @@ class ItemPage:
     """One item, large, and the ways to those beside it; an address is empty where there is none."""
 
     item: Shown
+    is_in_library: bool
     picture: Picture
     previous_url: str
     next_url: str
 
 
-def tiles_page(share: Share, *, after: int) -> TilesPage:
+def viewer_of(share: Share, member: User | None) -> Viewer:
+    """Say who looks at a share page."""
+    if member is None:
+        return Viewer()
+    if member.pk != share.sender_id:
+        return Viewer(is_recipient=True, public_url=share.public_url)
+    return Viewer(
+        is_sender=True,
+        public_url=share.public_url,
+        sheet_url=reverse("shares:link", args=[share.uuid]),
+        stop_url=reverse("shares:stop", args=[share.uuid]),
+    )
+
+
+def recipient_of(share: Share, member: User | None) -> User | None:
+    """Return the member, unless there is none or it is the sender, who gets nothing from their own link."""
+    return member if member and member.pk != share.sender_id else None
+
+
+def items_for(share: Share, recipient: User | None) -> ShareItemQuerySet:
+    """Return what a share shows, in order; for a recipient with `is_in_library`."""
+    items = share.items.shown().in_order()
+    return items.annotate(is_in_library=in_library_of(recipient)) if recipient else items
+
+
+def tiles_page(share: Share, recipient: User | None, *, after: int) -> TilesPage:
     """Return the tiles behind a position, `PAGE_ITEMS` at most."""
-    found = list(share.items.shown().in_order().filter(position__gt=after)[: PAGE_ITEMS + 1])
+    found = list(items_for(share, recipient).filter(position__gt=after)[: PAGE_ITEMS + 1])
     return TilesPage(
         tiles=tuple(_tile(item, share) for item in found[:PAGE_ITEMS]),
         next=found[PAGE_ITEMS - 1].position if len(found) > PAGE_ITEMS else None,
     )
 
 
-def decided_tiles(share: Share, positions: Iterable[int]) -> list[Tile]:
+def decided_tiles(share: Share, recipient: User | None, positions: Iterable[int]) -> list[Tile]:
     """Return the tiles at these positions that no longer wait for their picture."""
-    items = share.items.shown().in_order().filter(position__in=list(positions))
+    items = items_for(share, recipient).filter(position__in=list(positions))
     tiles = [_tile(item, share) for item in items]
     return [tile for tile in tiles if not tile.is_waiting]
 
@@ -55,6 +98,7 @@ def item_page(item: ShareItem, share: Share) -> ItemPage:
     let_out = shown(item, share)
     return ItemPage(
         item=let_out,
+        is_in_library=is_in_library(item),
         picture=picture_of(let_out, share.token),
         previous_url=_item_url(share.token, before) if before else "",
         next_url=_item_url(share.token, behind) if behind else "",
@@ -92,8 +136,14 @@ def picture_of(item: Shown, token: str) -> Picture:
     )
 
 
+def is_in_library(item: ShareItem) -> bool:
+    """Return what `items_for` has asked of an item's viewer; False for a stranger."""
+    return getattr(item, "is_in_library", False)
+
+
 def _tile(item: ShareItem, share: Share) -> Tile:
-    return tile_of(shown(item, share), share.token)
+    tile = tile_of(shown(item, share), share.token)
+    return replace(tile, is_in_library=True) if is_in_library(item) else tile
 
 
 def _item_url(token: str, position: int) -> str:

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from library.http import RENDITION
-from shares import link_views, page_views
+from shares import feed_views, link_views, page_views, recipient_views
 
 app_name = "shares"
 
@@ -17,6 +17,11 @@ share_urls: list[URLPattern | URLResolver] = [
     path("", page_views.page, name="page"),
     path("tiles", page_views.tiles, name="tiles"),
     path("archive", page_views.archive, name="archive"),
+    path("opened", recipient_views.opened, name="opened"),
+    path("listed", recipient_views.listed, name="listed"),
+    path("unlisted", recipient_views.unlisted, name="unlisted"),
+    path("add", recipient_views.add, name="add"),
+    path("decline", recipient_views.decline, name="decline"),
     path("<int:position>/", include(item_urls)),
     path("<path:rest>", page_views.nothing, name="nothing"),
 ]
@@ -28,6 +33,8 @@ link_urls = [
 ]
 
 urlpatterns = [
+    path("for-you/", feed_views.for_you, name="for_you"),
+    path("for-you/badge", feed_views.badge, name="badge"),
     path("links/", link_views.links, name="links"),
     path("links/new/", link_views.new, name="new"),
     path("links/<uuid:uuid>/", include(link_urls)),

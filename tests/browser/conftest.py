@@ -22,6 +22,8 @@ from library.models import User
 user = User.objects.create_user({email!r}, {password!r}, display_name={name!r})
 EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 """
+WIDTHS = {320: 640, 390: 844, 1280: 860, 2560: 1300}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 FAILURES = ROOT / "build" / "failures"
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
@@ -104,10 +106,14 @@ def email(request) -> str:
 @pytest.fixture(scope="module")
 def member(site: Site, open_page: Callable[..., Page], email: str) -> Page:
     """Return a page of Alice, signed in; she is another Alice in each file of tests."""
-    site.manage("shell", "-c", MAKE_MEMBER.format(email=email, password=PASSWORD, name="Alice Doe"))
+    make_member(site, email, "Alice Doe")
     page = open_page()
     log_in(page, email)
     return page
+
+
+def make_member(site: Site, email: str, name: str) -> None:
+    site.manage("shell", "-c", MAKE_MEMBER.format(email=email, password=PASSWORD, name=name))
 
 
 def log_in(page: Page, email: str) -> None:
@@ -151,6 +157,59 @@ def library(member: Page, paintings: list[Path]) -> Page:
     member.goto("/library/")
     expect(member.locator(".tile img")).to_have_count(6)
     return member
+
+
+@pytest.fixture(scope="module")
+def bobs(site: Site, email: str) -> str:
+    """Make Bob, another one in each file of tests, and return his address."""
+    address = f"bob-{email}"
+    make_member(site, address, "Bob Roe")
+    return address
+
+
+@pytest.fixture(scope="module")
+def bob(bobs: str, open_page: Callable[..., Page]) -> Page:
+    """Return a page of Bob on his phone, signed in."""
+    page = open_page(**PHONE)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    log_in(page, bobs)
+    return page
+
+
+def copy_link(page: Page, chosen: slice) -> str:
+    """Select these of the library's pictures and return the link that is made of them."""
+    page.goto("/library/")
+    page.get_by_role("button", name="Select").click()
+    for box in page.get_by_role("checkbox").all()[chosen]:
+        box.click()
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Copy Link").click()
+    return page.get_by_role("textbox", name="Link").input_value()
+
+
+@pytest.fixture
+def look(request) -> Callable[[Page, str], None]:
+    """Look at a page at every width; `--screenshots` keeps the pictures."""
+    folder = request.config.getoption("--screenshots")
+
+    def look_at(page: Page, name: str) -> None:
+        page.evaluate("document.activeElement?.blur()")
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            assert not sticks_out(page), f"{name} at {width} px"
+            if folder and width in (390, 1280):
+                page.wait_for_load_state("networkidle")
+                path = Path(folder) / f"{name}-{width}-{page.scheme}.jpg"
+                page.screenshot(path=path, type="jpeg", quality=88)
+        page.set_viewport_size({"width": 1280, "height": 860})
+
+    return look_at
+
+
+def sticks_out(page: Page) -> bool:
+    return page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
 
 
 @pytest.fixture

@@ -3,27 +3,26 @@
 `make screenshots` keeps the pictures.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import upload
+from tests.browser.conftest import copy_link, upload
 from tests.site import Site
-
-WIDTHS = {320: 640, 390: 844, 1280: 860, 2560: 1300}
 
 
 @pytest.fixture(scope="module")
 def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
     """Fill Alice's library, pass twelve pictures along, and return the address of each page."""
     upload(member, paintings)
-    ended = pass_along(member, slice(0, 4))
+    member.goto("/library/")
+    expect(member.locator(".tile img")).to_have_count(14)
+    ended = copy_link(member, slice(0, 4))
     member.get_by_role("link", name="Stop Sharing").click()
     member.get_by_role("button", name="Stop Sharing").click()
     member.wait_for_url("**/links/")
-    link = pass_along(member, slice(1, 13))
+    link = copy_link(member, slice(1, 13))
     expect(member.get_by_text("All 12 are ready")).to_be_visible()
     member.goto("/links/")
     return {
@@ -43,47 +42,11 @@ def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
     }
 
 
-def pass_along(member: Page, chosen: slice) -> str:
-    """Select these of the library's pictures and copy their link; its sheet stays open."""
-    member.goto("/library/")
-    expect(member.locator(".tile img")).to_have_count(14)
-    member.get_by_role("button", name="Select").click()
-    for box in member.get_by_role("checkbox").all()[chosen]:
-        box.click()
-    member.get_by_role("button", name="Share").click()
-    member.get_by_role("button", name="Copy Link").click()
-    return member.get_by_role("textbox", name="Link").input_value()
-
-
 @pytest.fixture(scope="module", params=["light", "dark"])
 def stranger(request, open_page) -> Page:
     page = open_page(color_scheme=request.param)
     page.scheme = request.param
     return page
-
-
-def sticks_out(page: Page) -> bool:
-    return page.evaluate(
-        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    )
-
-
-@pytest.fixture
-def look(request) -> Callable[[Page, str], None]:
-    folder = request.config.getoption("--screenshots")
-
-    def look_at(page: Page, name: str) -> None:
-        page.evaluate("document.activeElement?.blur()")
-        for width, height in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": height})
-            assert not sticks_out(page), f"{name} at {width} px"
-            if folder and width in (390, 1280):
-                page.wait_for_load_state("networkidle")
-                path = Path(folder) / f"{name}-{width}-{page.scheme}.jpg"
-                page.screenshot(path=path, type="jpeg", quality=88)
-        page.set_viewport_size({"width": 1280, "height": 860})
-
-    return look_at
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from library.models import Asset
+from tests.shares.helpers import nothing_is_written
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +20,8 @@ STATES = {
     "suspended": 410,
     "empty": 410,
 }
+# What only members do: a stranger is asked to log in, and a GET of it is none, or is that question
+POSTED = {"opened": 404, "listed": 302, "unlisted": 302, "add": 302, "decline": 302}
 VALUES = {"position": 1, "kind": "thumbnail", "rest": "some/file.css"}
 
 
@@ -78,7 +81,7 @@ def token_in(make_share):
 def test_there_are_addresses_to_walk():
     names = {pattern.name for pattern in ROUTES.values()}
 
-    assert names >= {"page", "tiles", "item", "rendition", "file", "archive", "nothing"}
+    assert names >= {"page", "tiles", "item", "rendition", "file", "archive", "nothing"} | {*POSTED}
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -88,11 +91,13 @@ def test_every_address_below_a_link_is_behind_the_gate(route):
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_link_that_is_not_open_gives_nothing_away(route, state, token_in, carol, alice):
+@pytest.mark.parametrize("who", ["carol", "as_bob"])
+def test_a_link_that_is_not_open_gives_nothing_away(route, state, who, token_in, request):
     url = address(route, token_in(state))
+    client = request.getfixturevalue(who)
 
     for headers in ({}, {"Range": "bytes=0-99"}, {"If-None-Match": "*"}, {"HX-Request": "true"}):
-        for call in (carol.get, carol.head, carol.post):
+        for call in (client.get, client.head, client.post):
             response = call(url, headers=headers)
 
             assert response.status_code == STATES[state], (call, headers)
@@ -103,7 +108,22 @@ def test_a_link_that_is_not_open_gives_nothing_away(route, state, token_in, caro
             assert "ETag" not in response
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("name", POSTED)
+def test_what_members_do_with_a_link_is_nothing_to_a_stranger(name, make_share, carol):
+    url = address(f"s/<str:token>/{name}", (share := make_share()).token)
+
+    with nothing_is_written():
+        posted, got = carol.post(url, {"all": "1", "item": "1"}), carol.get(url)
+
+    assert posted.status_code == POSTED[name]
+    if posted.status_code == 302:
+        assert posted["Location"] == f"/accounts/login/?next={share.get_absolute_url()}"
+    assert got.status_code == (302 if name == "decline" else 405)
+    for response in (posted, got):
+        assert response["X-Robots-Tag"] == "noindex, nofollow, noarchive"
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if ROUTES[route].name not in POSTED])
 def test_an_open_link_answers_without_an_account(route, make_share, carol):
     response = carol.get(address(route, make_share().token))
 

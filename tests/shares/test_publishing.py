@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -280,5 +280,5 @@ def test_the_guard_of_these_tests_does_see_writes(make_share):
     share = make_share()
 
     for write in (share.save, share.delete, lambda: Share.objects.update(epoch=1)):
-        with nothing_is_written(), pytest.raises(AssertionError):
+        with pytest.raises(AssertionError), transaction.atomic(), nothing_is_written():
             write()

@@ -68,14 +68,17 @@ def test_the_page_says_what_it_is_who_sent_it_and_until_when(make_share, alice, 
     assert "1:01" in html
 
 
-def test_members_see_the_same_page_as_strangers(make_share, carol, as_bob):
+@pytest.mark.parametrize("who", ["as_bob", "as_alice"])
+def test_members_see_the_same_pictures_and_words_as_strangers(who, request, make_share, carol):
     share = make_share()
-    mains = [
-        re.search(r"<main.*</main>", words(client.get(share.get_absolute_url())), re.DOTALL)[0]
-        for client in (carol, as_bob)
-    ]
+    page, stranger = (
+        words(client.get(share.get_absolute_url()))
+        for client in (request.getfixturevalue(who), carol)
+    )
 
-    assert mains[0] == mains[1]
+    for region in (r'<div class="say">.*?</div>', r'<div class="grid">.*?<div class="tray'):
+        found = [re.search(region, html, re.DOTALL)[0] for html in (page, stranger)]
+        assert found[0] == found[1]
 
 
 def test_nothing_that_is_not_meant_for_them_reaches_strangers(make_share, make_asset, alice):

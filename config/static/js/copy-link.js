@@ -35,14 +35,22 @@ async function copy(text) {
   }
 }
 
-function tell(root, copied) {
+// A place of its own says it, or else the page's toast; a menu in which it was pressed has done its work then.
+function say(root, text) {
   const said = root.querySelector("[data-copied]");
+  if (said) said.textContent = text;
+  else document.dispatchEvent(new CustomEvent("passalong:say", { detail: text }));
+}
+
+function tell(root, copied) {
   const field = root.querySelector(".address");
+  const menu = root.querySelector("details.menu");
   if (copied) {
-    said.textContent = "Link copied.";
-    root.querySelector("[data-copy]").focus();
+    say(root, "Link copied.");
+    if (menu) menu.open = false;
+    (menu?.querySelector("summary") ?? root.querySelector("[data-copy]")).focus();
   } else {
-    said.textContent = `Press ${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}C to copy the link.`;
+    say(root, `Press ${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}C to copy the link.`);
     field.classList.add("needed");
     field.focus();
     field.select();

@@ -23,10 +23,10 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 const sheet = dialog.dataset.sheet;
 if (sheet) htmx.ajax("GET", sheet, { target: dialog, swap: "innerHTML" });
 
-// A menu closes when something else is pressed.
+// A menu closes when something else is pressed, or when what is pressed in it opens a sheet.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(event.target) || event.target.closest("[hx-get]")) menu.open = false;
   }
 });
 document.addEventListener("keydown", (event) => {

@@ -61,6 +61,9 @@ function show() {
   tray.querySelector("[data-count]").textContent = held.size ? `${held.size.toLocaleString()} selected` : "Select items";
   tray.querySelector("[data-amount]").textContent = held.size ? ` · ${inWords(bytes)}` : "";
   for (const button of tray.querySelectorAll("button")) button.disabled = held.size === 0;
+  for (const button of tray.querySelectorAll("[data-counted]")) {
+    button.textContent = held.size ? `${button.dataset.counted} ${held.size.toLocaleString()}` : button.dataset.counted;
+  }
 }
 
 function showTicks() {
@@ -91,6 +94,16 @@ function drop(values) {
   for (const value of values) held.delete(value);
   putDown();
   showTicks();
+}
+
+// These are in the viewer's library now, all but those that still wait for their picture.
+function keep(all) {
+  for (const box of boxes()) {
+    const tile = box.closest(".tile");
+    if ("waiting" in tile.dataset || "kept" in tile.dataset || !(all || held.has(box.value))) continue;
+    tile.dataset.kept = "";
+    tile.querySelector("a").ariaLabel += ", in your library";
+  }
 }
 
 function tickUpTo(box) {
@@ -155,6 +168,10 @@ form.addEventListener("formdata", (event) => {
 for (const button of starts) button.addEventListener("click", () => { begin(); boxes()[0]?.focus({ preventScroll: true }); });
 for (const button of stops) button.addEventListener("click", end);
 document.addEventListener("passalong:link-made", end);
+document.addEventListener("passalong:added", (event) => {
+  keep(event.detail.all);
+  end();
+});
 document.addEventListener("passalong:gone", (event) => drop(event.detail));
 document.addEventListener("htmx:load", showTicks);
 // A page that was only set aside may have grown old; in any, the browser may have put ticks back by place.

@@ -1,0 +1,42 @@
+// The number of unopened shares: on the tab, in the title, and on the app's icon where there is one.
+
+const EVERY = 30_000;
+const tab = document.querySelector("[data-badge]");
+
+function show(count) {
+  const badge = tab.querySelector(".badge");
+  badge.textContent = count;
+  badge.hidden = count === 0;
+  document.querySelector("#unopened").textContent = count ? `${count} unopened` : "";
+  const title = document.title.replace(/^\(\d+\) /, "");
+  document.title = count ? `(${count}) ${title}` : title;
+  mark(count);
+}
+
+function mark(count) {
+  if (count) navigator.setAppBadge?.(count)?.catch(() => {});
+  else navigator.clearAppBadge?.()?.catch(() => {});
+}
+
+async function ask() {
+  const known = Number(tab.querySelector(".badge").textContent);
+  try {
+    const response = await fetch(`${tab.dataset.badge}?known=${known}`, { redirect: "error", headers: { Accept: "application/json" } });
+    if (response.status === 200) show((await response.json()).unopened);
+  } catch {
+    // offline or signed out: the number stands until the next question
+  }
+}
+
+function askIfSeen() {
+  if (document.visibilityState === "visible") ask();
+}
+
+if (tab) {
+  mark(Number(tab.querySelector(".badge").textContent));
+  setInterval(askIfSeen, EVERY);
+  addEventListener("focus", askIfSeen);
+  document.addEventListener("visibilitychange", askIfSeen);
+  document.addEventListener("passalong:feed-changed", ask);
+  addEventListener("pageshow", (event) => event.persisted && ask());
+}
