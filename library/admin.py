@@ -1,6 +1,9 @@
 """Staff's view of the people here. Nobody's photos are shown to staff."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from library.models import User
@@ -8,7 +11,11 @@ from library.models import User
 
 @admin.register(User)
 class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who has an account; taking away `active` closes it and all links that it made."""
+    """Who has an account; taking away `active` closes it and all links that it made.
+
+    Deleting it ends its links for good. What others keep of them stays, and says that it is from a
+    deleted account.
+    """
 
     list_display = ("email", "display_name", "is_active", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff")
@@ -21,6 +28,17 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Leave making accounts to sign-up, which confirms addresses."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002
-        """Leave deleting to the time when it can be done whole."""
-        return False
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Let nobody delete the account that they are using."""
+        return obj != request.user and super().has_delete_permission(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Leave the account in use out of a list of others, too."""
+        super().delete_queryset(request, queryset.exclude(pk__in=[request.user.pk]))
+
+    def get_deleted_objects(
+        self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Count what goes with accounts, and name nothing of it: nobody's photos are shown to staff."""
+        _named, counts, _permissions, protected = super().get_deleted_objects(objs, request)
+        return [user.email for user in objs], counts, set(), protected
