@@ -48,6 +48,7 @@ def main() -> None:
             *archive_rows(site, many.token, one.token),
             queries_row(stock, few, many),
             claim_row(stock, owner),
+            add_row(site, stock, many),
             *upload_rows(site, stock, owner),
         ]
     finally:
@@ -95,6 +96,17 @@ def claim_row(stock: object, owner: object) -> Row:
         f"{many * 1000:.1f} ms",
         f"among 1,000: {few * 1000:.1f} ms",
         f"{many / few:.1f}x",
+    )
+
+
+def add_row(site: Site, stock: object, many: object) -> Row:
+    added = stock.seconds_of_add_all(site, stock.member("Bob"), many)
+    copied = stock.seconds_to_copy_files(many)
+    return (
+        f"Add All of {ITEMS} items, {ITEMS * ITEM_BYTES / 1e6:.0f} MB",
+        f"{added:.2f} s",
+        f"copyfile + fsync of the same files: {copied:.2f} s",
+        f"{added / copied:.2f}x",
     )
 
 

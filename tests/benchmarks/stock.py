@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import statistics
 import time
 import zlib
@@ -22,6 +23,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from library.blobs.parts import Part
+from library.blobs.storage import store
 from library.ingest import accept_upload
 from library.models import Asset, Blob, Stills, User
 from library.work import claim
@@ -37,9 +39,8 @@ PIECE = 1 << 20
 
 
 def member(name: str) -> User:
-    user = User.objects.create_user(
-        "bench@example.org", "a long enough sentence", display_name=name
-    )
+    email = f"{name.lower()}@example.org"
+    user = User.objects.create_user(email, "a long enough sentence", display_name=name)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
 
@@ -82,6 +83,35 @@ def queries_of_page(share: Share) -> int:
     with CaptureQueriesContext(connection) as captured:
         assert Client().get(share.get_absolute_url()).status_code == 200
     return len(captured)
+
+
+def seconds_of_add_all(site: Site, recipient: User, share: Share) -> float:
+    """Press Add All, as a browser does; all of it has to be there then."""
+    token = "x" * 32
+    wire = http.client.HTTPConnection("127.0.0.1", site.port, timeout=300)
+    cookies = f"sessionid={session_of(recipient)}; csrftoken={token}"
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookies}
+    started = time.perf_counter()
+    address = f"{share.get_absolute_url()}add"
+    wire.request("POST", address, f"all=1&csrfmiddlewaretoken={token}", form)
+    assert wire.getresponse().status == 302
+    taken = time.perf_counter() - started
+    assert recipient.assets.count() == share.items.count()
+    return taken
+
+
+def seconds_to_copy_files(share: Share) -> float:
+    """Copy the files of a share one by one, each safe on disk before the next."""
+    keys = list(share.items.values_list("source__key", flat=True))
+    folder = settings.DATA_DIR / "copies"
+    folder.mkdir()
+    started = time.perf_counter()
+    for key in keys:
+        with store.local_copy(key) as path:
+            copy = shutil.copyfile(path, folder / key)
+        with copy.open("rb") as file:
+            os.fsync(file.fileno())
+    return time.perf_counter() - started
 
 
 def session_of(user: User) -> str:
