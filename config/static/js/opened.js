@@ -6,11 +6,19 @@ function isSeen() {
   return !document.prerendering && document.visibilityState === "visible";
 }
 
-function tell() {
+// Kept alive by the browser if the page is left at once. The answer is a toast, or nothing.
+async function tell() {
   if (!isSeen()) return;
   document.removeEventListener("visibilitychange", tell);
   document.removeEventListener("prerenderingchange", tell);
-  htmx.ajax("POST", beacon.dataset.opened, { source: beacon, target: "#toast", swap: "innerHTML" });
+  const headers = { ...JSON.parse(document.body.getAttribute("hx-headers")), "HX-Request": "true" };
+  try {
+    const response = await fetch(beacon.dataset.opened, { method: "POST", headers, keepalive: true, redirect: "error" });
+    if (response.status === 200) htmx.swap("#toast", await response.text(), { swapStyle: "innerHTML" });
+    if (response.ok) document.dispatchEvent(new Event("passalong:feed-changed"));
+  } catch {
+    // offline, or left before the answer: the next time the page is opened it is told again
+  }
 }
 
 document.addEventListener("visibilitychange", tell);
