@@ -13,7 +13,7 @@ FITS = said=$$($(PIP) check) || { echo "$$said"; echo "To install anew: make cle
 TOGETHER := -n 2 --dist loadfile
 COVERAGE := --cov --cov-report=term:skip-covered
 
-README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark
+README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark for-you-390-light
 
 .PHONY: run test faults check bench lock screenshots browser clean
 
@@ -43,7 +43,7 @@ bench: $(DEV_STAMP)
 	$(BIN)/python -m tests.benchmarks
 
 screenshots: $(DEV_STAMP) browser
-	$(BIN)/python -m pytest -q tests/browser/test_look.py --screenshots=build/screenshots
+	$(BIN)/python -m pytest -q tests/browser/test_look.py tests/browser/test_look_for_you.py --screenshots=build/screenshots
 	@mkdir -p docs && cp $(README_PICTURES:%=build/screenshots/%.jpg) docs/
 
 lock: $(DEV_STAMP)

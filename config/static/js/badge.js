@@ -1,15 +1,18 @@
 // The number of unopened shares: on the tab, in the title, and on the app's icon where there is one.
 
 const EVERY = 30_000;
-const tab = document.querySelector("[data-badge]");
+const page = document.body.dataset;
 
 function show(count) {
-  const badge = tab.querySelector(".badge");
-  badge.textContent = count;
-  badge.hidden = count === 0;
-  document.querySelector("#unopened").textContent = count ? `${count} unopened` : "";
+  page.unopened = count;
   const title = document.title.replace(/^\(\d+\) /, "");
   document.title = count ? `(${count}) ${title}` : title;
+  const badge = document.querySelector(".tabs .badge"); // none over a single picture
+  if (badge) {
+    badge.textContent = count;
+    badge.hidden = count === 0;
+    document.querySelector("#unopened").textContent = count ? `${count} unopened` : "";
+  }
   mark(count);
 }
 
@@ -19,9 +22,8 @@ function mark(count) {
 }
 
 async function ask() {
-  const known = Number(tab.querySelector(".badge").textContent);
   try {
-    const response = await fetch(`${tab.dataset.badge}?known=${known}`, { redirect: "error", headers: { Accept: "application/json" } });
+    const response = await fetch(`${page.badge}?known=${page.unopened}`, { redirect: "error", headers: { Accept: "application/json" } });
     if (response.status === 200) show((await response.json()).unopened);
   } catch {
     // offline or signed out: the number stands until the next question
@@ -32,11 +34,9 @@ function askIfSeen() {
   if (document.visibilityState === "visible") ask();
 }
 
-if (tab) {
-  mark(Number(tab.querySelector(".badge").textContent));
-  setInterval(askIfSeen, EVERY);
-  addEventListener("focus", askIfSeen);
-  document.addEventListener("visibilitychange", askIfSeen);
-  document.addEventListener("passalong:feed-changed", ask);
-  addEventListener("pageshow", (event) => event.persisted && ask());
-}
+mark(Number(page.unopened));
+setInterval(askIfSeen, EVERY);
+addEventListener("focus", askIfSeen);
+document.addEventListener("visibilitychange", askIfSeen);
+document.addEventListener("passalong:feed-changed", ask);
+addEventListener("pageshow", (event) => event.persisted && ask());

@@ -34,3 +34,8 @@ document.addEventListener("htmx:responseError", (event) => {
   else if (status === 403) failed(event, "This page has grown old. Nothing was changed; reload it and try again.");
   else failed(event, "Something went wrong on our side. Nothing was changed; try again in a minute.");
 });
+
+// A button that was pressed may be another now: whoever uses the keyboard goes on from there.
+document.addEventListener("htmx:oobAfterSwap", (event) => {
+  if (document.activeElement === document.body) event.detail.target.querySelector("a, button")?.focus({ preventScroll: true });
+});
