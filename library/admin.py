@@ -32,13 +32,9 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Let nobody delete the account that they are using."""
         return obj != request.user and super().has_delete_permission(request, obj)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Leave the account in use out of a list of others, too."""
-        super().delete_queryset(request, queryset.exclude(pk__in=[request.user.pk]))
-
     def get_deleted_objects(
         self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Count what goes with accounts, and name nothing of it: nobody's photos are shown to staff."""
-        _named, counts, _permissions, protected = super().get_deleted_objects(objs, request)
-        return [user.email for user in objs], counts, set(), protected
+        _named, counts, refused, protected = super().get_deleted_objects(objs, request)
+        return [user.email for user in objs], counts, refused, protected

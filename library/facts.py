@@ -4,13 +4,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from django.db.models import F
+from django.db.models import Case, When
 
 from library.models import Asset, Blob
 from library.processing.values import Facts
 
 
-def asset_fields(facts: Facts, *, undated: datetime | F) -> dict[str, object]:
+def asset_fields(facts: Facts, *, undated: datetime | Case) -> dict[str, object]:
     """Turn a file's facts into an asset's fields; `undated` stands for a moment that is not told."""
     return {
         "kind": facts.kind,
@@ -26,8 +26,12 @@ def asset_fields(facts: Facts, *, undated: datetime | F) -> dict[str, object]:
 
 
 def tell_assets(blob: Blob, facts: Facts) -> None:
-    """Give every asset of a blob the facts of its file, whoever owns it."""
-    Asset.objects.filter(blob=blob).update(**asset_fields(facts, undated=F("added_at")))
+    """Give every asset of a blob the facts of its file, whoever owns it.
+
+    Where the file tells no moment, what was received stays where its sender had it.
+    """
+    stands = Case(When(received_at=None, then="added_at"), default="taken_at")
+    Asset.objects.filter(blob=blob).update(**asset_fields(facts, undated=stands))
 
 
 @dataclass(frozen=True, slots=True)

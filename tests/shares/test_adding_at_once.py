@@ -160,3 +160,27 @@ print(json.dumps([len(captured), said, bob.assets.count()]))
 
     assert (said, assets) == ("1,000 added.", 1_000)
     assert queries <= (20 if site.vendor == "postgresql" else 60)
+
+
+def test_an_account_is_deleted_while_others_add_from_its_links(site):
+    rounds = told(
+        site,
+        """
+rounds = []
+for _ in range(6):
+    alice, people = person("Alice"), [person(f"P{n}") for n in range(8)]
+    share = share_of(alice, 10)
+    def deleting():
+        time.sleep(random.random() * 0.1)
+        alice.delete()
+    ends = at_once(*[adding(share, each) for each in people], deleting)
+    rounds.append([[each.assets.count(), end] for each, end in zip(people, ends)] + [ends[-1]])
+print(json.dumps(rounds))
+""",
+    )
+
+    for *adders, deleted in rounds:
+        assert deleted is None
+        for count, end in adders:
+            assert end == ("10 added." if count else "ended")
+            assert count in {0, 10}

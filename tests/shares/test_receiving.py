@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from library.blobs import storage
-from library.facts import AssetFacts
+from library.facts import AssetFacts, tell_assets
 from library.models import Asset, Blob, Rendition, Stills
+from library.processing.values import Facts
 from shares.models import Keep, Receipt, Share
 from shares.publishing import stop_share
 from shares.receiving import (
@@ -411,6 +412,21 @@ def test_adding_a_thousand_takes_few_queries_and_opens_no_file(
     assert str(told) == "1,000 added."
     assert bob.assets.count() == 1_000
     assert len(queries) <= (60 if connection.vendor == "sqlite" else 20)
+
+
+def test_what_was_received_without_a_date_stays_where_its_sender_had_it(
+    make_share, make_asset, bob
+):
+    sent = make_asset()  # of whose capture nothing is known
+    Asset.objects.update(added_at=timezone.now() - timedelta(days=50), taken_at=timezone.now())
+    add(make_share([sent]), bob, None, now=timezone.now())
+    taken_at = bob.assets.get().taken_at
+
+    tell_assets(sent.blob, Facts("jpeg", "image/jpeg", "photo", 64, 48))
+
+    assert bob.assets.get().taken_at == taken_at
+    sent.refresh_from_db()
+    assert sent.taken_at == sent.added_at
 
 
 # Kept is kept
