@@ -26,7 +26,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     opened_links = forms.ChoiceField(
-        label="List links that I open in For You",
+        label="In For You, list the links that I open",
         choices=[
             (User.OpenedLinks.ALWAYS, "Always"),
             (User.OpenedLinks.ASK, "Ask"),

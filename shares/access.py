@@ -4,8 +4,8 @@ Unknown tokens are 404. A link that was stopped, has expired, whose sender is su
 nothing to show is 410: the same page for all four, with nothing of the content. Nothing about
 access is ever cached.
 
-A member who declined a link is told so by its pages and sees none of its pictures; that is a service
-to them and no lock: whoever is signed out and has the link can open it.
+A member who declined a link is told so by its pages, which show no picture then. That is a service to
+them and no lock: its files ask nobody who they are, and whoever is signed out can open the link.
 """
 
 import re
@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRefresh
 
 from library.http import SiteRequest, member_of, render, short_text
 from shares.models import Receipt, Share
@@ -56,18 +57,12 @@ def gated_page(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
 
     Who declined it reads that first.
     """
+    return _gated(_unless_declined(view, _declined_page), _ended_page, _unknown_page)
 
-    @wraps(view)
-    def unless_declined(
-        request: SiteRequest, share: Share, /, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponseBase:
-        declined_at = _declined_at(request, share)
-        if declined_at is None:
-            return view(request, share, *args, **kwargs)
-        context = {"list_url": reverse("shares:listed", args=[share.token]), "at": declined_at}
-        return render(request, "shares/declined.html", context)
 
-    return _gated(unless_declined, _ended_page, _unknown_page)
+def gated_part(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
+    """Open the share of what a page's script asks for, as `gated_page`; refusals are one line of text."""
+    return _gated(_unless_declined(view, _declined_part), _ended_file, _unknown_file)
 
 
 def gated_act(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
@@ -98,11 +93,32 @@ def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[...
     return login_not_required(gate)
 
 
-def _declined_at(request: SiteRequest, share: Share) -> datetime | None:
-    if (member := member_of(request)) is None:
-        return None
-    declined = share.receipts.filter(recipient=member, state=Receipt.State.DECLINED)
-    return declined.values_list("changed_at", flat=True).first()
+def _unless_declined(
+    view: ShareView[P], declined: Callable[[SiteRequest, Share, Receipt], HttpResponse]
+) -> ShareView[P]:
+    @wraps(view)
+    def look(
+        request: SiteRequest, share: Share, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
+        if member := member_of(request):
+            share.receipt = share.receipts.filter(recipient=member).first()
+        if share.receipt and share.receipt.state == Receipt.State.DECLINED:
+            return declined(request, share, share.receipt)
+        return view(request, share, *args, **kwargs)
+
+    return look
+
+
+def _declined_page(request: SiteRequest, share: Share, receipt: Receipt) -> HttpResponse:
+    if request.htmx:  # of a page that was open before: it is to be read anew, whole
+        return HttpResponseClientRefresh()
+    context = {"list_url": reverse("shares:listed", args=[share.token]), "at": receipt.changed_at}
+    status = 200 if request.method in {"GET", "HEAD"} else 403
+    return render(request, "shares/declined.html", context, status=status)
+
+
+def _declined_part(_request: SiteRequest, _share: Share, _receipt: Receipt) -> HttpResponse:
+    return short_text("You declined this share.", status=403)
 
 
 def _ended_page(request: HttpRequest) -> HttpResponse:

@@ -40,6 +40,7 @@ class Card:
 class FeedPage:
     """A region of the feed; `next` is None on the last page. Own links stand on the first alone."""
 
+    is_first: bool
     cards: Sequence[Card]
     own_links: Sequence[MyLink]
     next: str | None
@@ -54,6 +55,7 @@ def feed_page(recipient: User, after: Place | None, *, now: datetime) -> FeedPag
     found = list(rows[: PAGE_CARDS + 1])
     last = found[PAGE_CARDS - 1] if len(found) > PAGE_CARDS else None
     return FeedPage(
+        is_first=after is None,
         cards=_cards(found[:PAGE_CARDS], recipient),
         own_links=[] if after else live_links(recipient, OWN_LINKS, now=now),
         next=str(Place(last.received_at, last.pk)) if last else None,

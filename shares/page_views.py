@@ -10,7 +10,7 @@ from library.http import SiteRequest, member_of, render, whole_number
 from library.models import User
 from library.transfers import blob_body, no_picture, send
 from shares import share_page
-from shares.access import gated_file, gated_page
+from shares.access import gated_file, gated_page, gated_part
 from shares.archives import EmptyArchiveError, archive_body
 from shares.disclosure import cover_of, file_of, rendition_of, shown, summary_of
 from shares.models import Share, ShareItem
@@ -34,7 +34,7 @@ def page(request: SiteRequest, share: Share) -> HttpResponseBase:
     return render(request, "shares/page.html", context, fragment="tiles")
 
 
-@gated_page
+@gated_part
 @require_safe
 def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Return those of the tiles asked for that are no longer waiting for their picture."""

@@ -1,6 +1,6 @@
 """What a recipient does with a link: list it, open it, decline it, and keep what it passes along.
 
-Nothing gets into anybody's library but by `add`.
+Nothing of a link gets into anybody's library but by `add`.
 """
 
 from collections.abc import Collection, Iterable
@@ -41,12 +41,13 @@ def open_received(share: Share, recipient: User, *, now: datetime) -> Opening:
     if share.sender_id == recipient.pk:
         return Opening.KNOWN
     known = share.receipts.filter(recipient=recipient)
-    if known.filter(state=State.NEW).update(state=State.SEEN, changed_at=now) or known.exists():
+    if known.unopened().update(state=State.SEEN, changed_at=now) or known.exists():
         return Opening.KNOWN
     match recipient.opened_links:
         case User.OpenedLinks.ALWAYS:
-            _list(share, recipient, State.SEEN, Receipt.CameBy.OPENED, now=now)
-            return Opening.LISTED
+            fresh = _fresh(State.SEEN, Receipt.CameBy.OPENED, now=now)
+            _, is_new = share.receipts.get_or_create(recipient=recipient, defaults=fresh)
+            return Opening.LISTED if is_new else Opening.KNOWN
         case User.OpenedLinks.ASK:
             return Opening.ASK
         case _:
@@ -84,7 +85,7 @@ def receive_pasted(recipient: User, text: str, *, hosts: Collection[str], now: d
     """
     tokens = tokens_in(text, hosts=hosts)
     if not tokens:
-        raise PastedTextError(_NO_LINK if not names_a_site(text) else _OTHER_SITE)
+        raise PastedTextError(_why_none(text, hosts))
     is_open = Share.objects.open_at(now).showing()
     found = {share.token: share for share in is_open.filter(token__in=tokens)}
     shares = [found[token] for token in tokens if token in found]
@@ -100,6 +101,12 @@ def receive_pasted(recipient: User, text: str, *, hosts: Collection[str], now: d
     return True
 
 
+def _why_none(text: str, hosts: Collection[str]) -> str:
+    if any(f"{host}/" in text.lower() for host in hosts):
+        return _OTHER_PAGE
+    return _OTHER_SITE if names_a_site(text) else _NO_LINK
+
+
 _NO_LINK = (
     "There is no link in that text. "
     "Copy the link, or the whole message that you were sent, and paste it here."
@@ -111,7 +118,11 @@ _NOT_OPEN = (
     "This link is not available. It may have ended, or a part of it is missing. "
     "Ask for a new one if you need it."
 )
-_OWN_LINK = "This is your own link. You find it below, under Shared by You."
+_OTHER_PAGE = (
+    "That is an address of this site, but no link to shared photos. "
+    "Copy the link that you were sent; it has /s/ in it."
+)
+_OWN_LINK = "This is your own link. You find it under Links."
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +205,17 @@ def _list(
     share: Share, recipient: User, state: State, came_by: Receipt.CameBy, *, now: datetime
 ) -> None:
     """List a share anew, unless it is listed: then one that is seen now is seen, and that is all."""
-    fresh = {"state": state, "came_by": came_by, "received_at": now, "changed_at": now}
+    fresh = _fresh(state, came_by, now=now)
     receipt, is_new = share.receipts.get_or_create(recipient=recipient, defaults=fresh)
     if is_new:
         return
     known = Receipt.objects.filter(pk=receipt.pk)
     if not known.exclude(state__in=Receipt.LISTED).update(**fresh) and state == State.SEEN:
         known.unopened().update(state=state, changed_at=now)
+
+
+def _fresh(state: State, came_by: Receipt.CameBy, *, now: datetime) -> dict[str, object]:
+    return {"state": state, "came_by": came_by, "received_at": now, "changed_at": now}
 
 
 def _move(

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
@@ -22,6 +23,7 @@ from shares.share_page import item_page, items_for, recipient_of
 
 FEED_CHANGED = "passalong:feed-changed"  # the page asks for the badge anew
 ADDED = "passalong:added"
+SAY = "passalong:say"
 P = ParamSpec("P")
 Act = Callable[Concatenate[SiteRequest, Share, User, P], HttpResponseBase]
 
@@ -54,8 +56,9 @@ def opened(request: SiteRequest, share: Share) -> HttpResponseBase:
     if not request.htmx:
         return redirect(share)
     if outcome == receiving.Opening.KNOWN:
-        return trigger_client_event(HttpResponse(status=204), FEED_CHANGED)
-    return _toast(request, share, {"is_listed": outcome == receiving.Opening.LISTED})
+        return HttpResponse(status=204)
+    is_listed = outcome == receiving.Opening.LISTED
+    return _toast(request, share, is_listed=is_listed)
 
 
 @gated_act
@@ -65,7 +68,7 @@ def listed(request: SiteRequest, share: Share, member: User) -> HttpResponseBase
     """List a share because the member says so, also after declining it: View Again."""
     receiving.list_share(share, member, now=timezone.now())
     if request.htmx:
-        return _toast(request, share, {"is_listed": True})
+        return _toast(request, share, is_listed=True)
     return redirect(share)
 
 
@@ -76,7 +79,7 @@ def unlisted(request: SiteRequest, share: Share, member: User) -> HttpResponseBa
     """Undo the listing."""
     receiving.unlist_share(share, member, now=timezone.now())
     if request.htmx:
-        return _toast(request, share, {"message": "Undone. It is not listed."})
+        return _said(HttpResponse(status=204), "Undone. It is not listed.")
     return redirect(share)
 
 
@@ -90,7 +93,7 @@ def decline(request: SiteRequest, share: Share, member: User) -> HttpResponseBas
         return _decline_page(request, share, is_received=is_received)
     if not receiving.decline_share(share, member, now=timezone.now()):
         return _decline_page(request, share, is_received=False)
-    messages.success(request, "Declined. What you keep of it stays in your library.")
+    messages.success(request, "Declined. What you added to your library stays there.")
     return redirect("shares:for_you")
 
 
@@ -102,39 +105,32 @@ def add(request: SiteRequest, share: Share, member: User) -> HttpResponseBase:
     ticked = set(filter(None, map(whole_number, request.POST.getlist("item"))))
     takes_all = "all" in request.POST
     if not (ticked or takes_all):
-        return _not_added(request, share, "Nothing is selected. Tick what you would like to add.")
+        return _nothing_selected(request, share)
     try:
         added = receiving.add(share, member, None if takes_all else ticked, now=timezone.now())
     except receiving.NotOpenError as error:
         raise EndedError from error
-    if "alone" in request.POST and len(ticked) == 1:
-        return _after_adding_one(request, share, member, ticked.pop(), added)
+    alone = ticked.pop() if "alone" in request.POST and len(ticked) == 1 else None
     if not request.htmx:
         messages.success(request, str(added))
-        return redirect(share)
-    context = {"summary": summary_of(share, member)}
-    response = _toast(request, share, {"message": str(added), **context})
+        return redirect("shares:item", share.token, alone) if alone else redirect(share)
+    if alone:
+        return _said(_button_of(request, share, member, alone), str(added))
+    context = {"cover": cover_of(share), "summary": summary_of(share, member)}
+    response = _said(render(request, "shares/_acts.html", context), str(added))
     return trigger_client_event(response, ADDED, {"all": takes_all})
 
 
-def _after_adding_one(
-    request: SiteRequest, share: Share, member: User, position: int, added: receiving.Added
-) -> HttpResponseBase:
-    if not request.htmx:
-        messages.success(request, str(added))
-        return redirect("shares:item", share.token, position)
+def _button_of(request: SiteRequest, share: Share, member: User, position: int) -> TemplateResponse:
     item = get_object_or_404(items_for(share, member), position=position)
-    context = {
-        "cover": cover_of(share),
-        "page": item_page(item, share),
-        "message": "" if added.added or added.known else str(added),
-    }
+    context = {"cover": cover_of(share), "page": item_page(item, share)}
     return render(request, "shares/item.html", context, fragment="keep")
 
 
-def _not_added(request: SiteRequest, share: Share, message: str) -> HttpResponseBase:
+def _nothing_selected(request: SiteRequest, share: Share) -> HttpResponseBase:
+    message = "Nothing is selected. Tick what you would like to add."
     if request.htmx:
-        return _toast(request, share, {"message": message})
+        return _said(HttpResponse(status=204), message)
     messages.error(request, message)
     return redirect(share)
 
@@ -145,6 +141,15 @@ def _decline_page(request: SiteRequest, share: Share, *, is_received: bool) -> H
     return render(request, "shares/decline.html", context, fragment="confirm", status=status)
 
 
-def _toast(request: SiteRequest, share: Share, context: dict[str, object]) -> HttpResponse:
-    response = render(request, "shares/toast.html", {"cover": cover_of(share), **context})
-    return trigger_client_event(response, FEED_CHANGED)
+def _toast(request: SiteRequest, share: Share, *, is_listed: bool) -> HttpResponse:
+    context = {"cover": cover_of(share), "is_listed": is_listed}
+    return render(request, "shares/toast.html", context)
+
+
+def _said(response: HttpResponse, message: str) -> HttpResponse:
+    """Have the page ask for the badge anew, and say this in one line.
+
+    In this order: what is said may take the place of the button on which both are told.
+    """
+    trigger_client_event(response, FEED_CHANGED)
+    return trigger_client_event(response, SAY, {"text": message})

@@ -9,7 +9,7 @@ from library.models import User
 from library.processing.values import RenditionKind
 from library.tiles import Picture, Tile
 from shares.disclosure import Shown, shown
-from shares.models import Share, ShareItem, ShareItemQuerySet, in_library_of
+from shares.models import Receipt, Share, ShareItem, ShareItemQuerySet, in_library_of
 
 PAGE_ITEMS = 200
 
@@ -20,6 +20,8 @@ class Viewer:
 
     is_sender: bool = False
     is_recipient: bool = False
+    is_listed: bool = False  # it stands in their feed
+    lists_by_opening: bool = False  # it will, as soon as the page is seen
     public_url: str = ""  # the whole link, to pass it along again
     sheet_url: str = ""
     stop_url: str = ""
@@ -50,11 +52,17 @@ class ItemPage:
 
 
 def viewer_of(share: Share, member: User | None) -> Viewer:
-    """Say who looks at a share page."""
+    """Say who looks at a share page that has passed the gate."""
     if member is None:
         return Viewer()
+    receipt: Receipt | None = share.receipt
     if member.pk != share.sender_id:
-        return Viewer(is_recipient=True, public_url=share.public_url)
+        return Viewer(
+            is_recipient=True,
+            is_listed=receipt is not None and receipt.state in Receipt.LISTED,
+            lists_by_opening=receipt is None and member.opened_links == User.OpenedLinks.ALWAYS,
+            public_url=share.public_url,
+        )
     return Viewer(
         is_sender=True,
         public_url=share.public_url,

@@ -1,7 +1,7 @@
 """Links, and until when they are open."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import uuid4
 
 from django.conf import settings
@@ -66,6 +66,7 @@ class Share(models.Model):
     objects = ShareQuerySet.as_manager()
     if TYPE_CHECKING:  # what with_content() adds
         shows_something: bool
+    receipt: Any = None  # the Receipt of the member who looks at it; the gate reads it for pages
 
     class Meta:
         indexes: ClassVar = [

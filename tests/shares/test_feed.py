@@ -23,6 +23,7 @@ BADGE = "/for-you/badge"
 HTMX = {"HX-Request": "true"}
 NOT_OPEN = "This link is not available."
 NO_LINK = "There is no link in that text."
+OTHER_PAGE = "That is an address of this site, but no link to shared photos."
 OTHER_SITE = "That link leads to another site"
 
 pytestmark = pytest.mark.django_db
@@ -294,6 +295,8 @@ def test_a_message_with_a_link_lists_it_as_new(message, make_share, bob, as_bob)
         ("a.b/s/" * 20_000, NO_LINK),
         ("https://example.com/s/abcdefghijklmnopqrstuvwxyz012345/", OTHER_SITE),
         ("https://example.com/", OTHER_SITE),
+        ("http://127.0.0.1:8000/library/", OTHER_PAGE),
+        ("see http://127.0.0.1:8000/links/ for more", OTHER_PAGE),
         ("http://127.0.0.1:8000.example.com/s/abc/", OTHER_SITE),
         ("http://127.0.0.1:8000/s/never-was-a-token/", NOT_OPEN),
         ("http://127.0.0.1:8000/s/" + "a" * 500, NOT_OPEN),

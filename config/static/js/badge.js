@@ -5,6 +5,7 @@ const page = document.body.dataset;
 
 function show(count) {
   page.unopened = count;
+  document.dispatchEvent(new Event("passalong:badge"));
   const title = document.title.replace(/^\(\d+\) /, "");
   document.title = count ? `(${count}) ${title}` : title;
   const badge = document.querySelector(".tabs .badge"); // none over a single picture
@@ -34,9 +35,10 @@ function askIfSeen() {
   if (document.visibilityState === "visible") ask();
 }
 
-mark(Number(page.unopened));
-setInterval(askIfSeen, EVERY);
-addEventListener("focus", askIfSeen);
-document.addEventListener("visibilitychange", askIfSeen);
-document.addEventListener("passalong:feed-changed", ask);
-addEventListener("pageshow", (event) => event.persisted && ask());
+mark(Number(page.unopened ?? 0)); // whoever has logged out has none
+if (page.badge) {
+  setInterval(askIfSeen, EVERY);
+  addEventListener("focus", askIfSeen);
+  document.addEventListener("passalong:feed-changed", ask);
+  addEventListener("pageshow", (event) => event.persisted && ask());
+}

@@ -39,7 +39,7 @@ async function copy(text) {
 function say(root, text) {
   const said = root.querySelector("[data-copied]");
   if (said) said.textContent = text;
-  else document.dispatchEvent(new CustomEvent("passalong:say", { detail: text }));
+  else document.dispatchEvent(new CustomEvent("passalong:say", { detail: { text } }));
 }
 
 function tell(root, copied) {

@@ -26,7 +26,9 @@ if (sheet) htmx.ajax("GET", sheet, { target: dialog, swap: "innerHTML" });
 // A menu closes when something else is pressed, or when what is pressed in it opens a sheet.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target) || event.target.closest("[hx-get]")) menu.open = false;
+    const opensSheet = menu.contains(event.target) && event.target.closest("[hx-get]");
+    if (opensSheet) menu.querySelector("summary").focus(); // to which the sheet gives it back
+    if (opensSheet || !menu.contains(event.target)) menu.open = false;
   }
 });
 document.addEventListener("keydown", (event) => {

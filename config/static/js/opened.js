@@ -1,9 +1,21 @@
 // Say that this share page is seen: once it is, not while a browser only fetches it ahead or keeps it in the back.
 
 const beacon = document.querySelector("[data-opened]");
+const shelf = `passalong:asked:${beacon.dataset.opened}`;
 
 function isSeen() {
   return !document.prerendering && document.visibilityState === "visible";
+}
+
+// One question a link is enough: its pictures have pages of their own.
+function wasAsked() {
+  try {
+    const before = sessionStorage.getItem(shelf);
+    sessionStorage.setItem(shelf, "asked");
+    return before !== null;
+  } catch {
+    return false; // storage is full or forbidden
+  }
 }
 
 // Kept alive by the browser if the page is left at once. The answer is a toast, or nothing.
@@ -14,7 +26,7 @@ async function tell() {
   const headers = { ...JSON.parse(document.body.getAttribute("hx-headers")), "HX-Request": "true" };
   try {
     const response = await fetch(beacon.dataset.opened, { method: "POST", headers, keepalive: true, redirect: "error" });
-    if (response.status === 200) htmx.swap("#toast", await response.text(), { swapStyle: "innerHTML" });
+    if (response.status === 200 && !wasAsked()) htmx.swap("#toast", await response.text(), { swapStyle: "innerHTML" });
     if (response.ok) document.dispatchEvent(new Event("passalong:feed-changed"));
   } catch {
     // offline, or left before the answer: the next time the page is opened it is told again

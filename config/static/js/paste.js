@@ -11,17 +11,19 @@ async function takeFromClipboard() {
   } catch {
     // not allowed, or no secure context: the field is there
   }
-  if (text.trim()) {
+  if (text.trim() && text.trim() !== field.defaultValue.trim()) {
     field.value = text;
     form.requestSubmit();
   } else {
     said.textContent = "Paste the link, or the message that it came in, into this field.";
     field.focus();
+    field.select();
   }
 }
 
+// What was refused and stands there still is not meant again.
 form.addEventListener("submit", (event) => {
-  if (field.value.trim()) return;
+  if (field.value.trim() && field.value !== field.defaultValue) return;
   event.preventDefault();
   takeFromClipboard();
 });
@@ -29,4 +31,11 @@ field.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   form.requestSubmit();
+});
+if (field.defaultValue) field.select();
+
+// Something came, or was opened elsewhere: the list is read anew, unless its reader is in the middle of something.
+document.addEventListener("passalong:badge", () => {
+  const isBusy = field.value !== field.defaultValue || document.querySelector("dialog[open], details[open]");
+  if (!isBusy) location.reload();
 });

@@ -97,10 +97,10 @@ function drop(values) {
 }
 
 // These are in the viewer's library now, all but those that still wait for their picture.
-function keep(all) {
+function keep(isAdded) {
   for (const box of boxes()) {
     const tile = box.closest(".tile");
-    if ("waiting" in tile.dataset || "kept" in tile.dataset || !(all || held.has(box.value))) continue;
+    if ("waiting" in tile.dataset || "kept" in tile.dataset || !isAdded(box.value)) continue;
     tile.dataset.kept = "";
     tile.querySelector("a").ariaLabel += ", in your library";
   }
@@ -168,9 +168,17 @@ form.addEventListener("formdata", (event) => {
 for (const button of starts) button.addEventListener("click", () => { begin(); boxes()[0]?.focus({ preventScroll: true }); });
 for (const button of stops) button.addEventListener("click", end);
 document.addEventListener("passalong:link-made", end);
+// Ticks that are set after the press are not part of what was asked for.
+let asked = [];
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches("[formaction]")) asked = [...held.keys()];
+});
 document.addEventListener("passalong:added", (event) => {
-  keep(event.detail.all);
-  end();
+  const wasInTray = tray.contains(document.activeElement);
+  keep((value) => event.detail.all || asked.includes(value));
+  drop(asked);
+  if (!held.size) end();
+  if (wasInTray && tray.hidden) starts[0]?.focus({ preventScroll: true });
 });
 document.addEventListener("passalong:gone", (event) => drop(event.detail));
 document.addEventListener("htmx:load", showTicks);
