@@ -8,7 +8,16 @@ from library.wording import check_name, one_line
 
 
 class NameField(forms.CharField):
-    """A person's name: what is pasted with line breaks becomes one line."""
+    """A member's own name: what is pasted with line breaks becomes one line."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Your name",
+            max_length=80,
+            validators=[check_name],
+            help_text="People to whom you pass something along will see it.",
+            widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        )
 
     def to_python(self, value: str | None) -> str:
         """Make one line of it."""
@@ -18,13 +27,7 @@ class NameField(forms.CharField):
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a member decides about themselves."""
 
-    display_name = NameField(
-        label="Your name",
-        max_length=80,
-        validators=[check_name],
-        help_text="People to whom you pass something along see it.",
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-    )
+    display_name = NameField()
     opened_links = forms.ChoiceField(
         label="In For You, list the links that I open",
         choices=[
@@ -44,13 +47,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 class SignupForm(forms.Form):
     """What sign-up asks beside address and password."""
 
-    display_name = NameField(
-        label="Your name",
-        max_length=80,
-        validators=[check_name],
-        help_text="People to whom you pass something along will see it.",
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-    )
+    display_name = NameField()
 
     field_order = ("display_name", "email", "password1")
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from library.http import MemberRequest, render, whole_number
 from library.keyset import Place
 from shares.feed import count_unopened, feed_page
-from shares.receiving import PastedTextError, receive_pasted
+from shares.pasting import PastedTextError, receive_pasted
 
 MOST_SHOWN_AGAIN = 2_000  # characters of a text that leads nowhere
 

@@ -3,7 +3,7 @@
 Nothing of a link gets into anybody's library but by `add`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -14,7 +14,6 @@ from library.blobs.storage import hold
 from library.models import Asset, User
 from shares.disclosure import PassedOn, passed_on
 from shares.models import Keep, Receipt, Share
-from shares.tokens import names_a_site, tokens_in
 from shares.wording import spoken_addition
 
 State = Receipt.State
@@ -26,10 +25,6 @@ class Opening(Enum):
     LISTED = auto()  # now, for the first time
     ASK = auto()  # they want to be asked first
     KNOWN = auto()  # it stands as it stood, and counts as seen
-
-
-class PastedTextError(ValueError):
-    """The text leads to no share for this person; the message says why."""
 
 
 class NotOpenError(LookupError):
@@ -60,6 +55,14 @@ def list_share(share: Share, recipient: User, *, now: datetime) -> None:
         _list(share, recipient, State.SEEN, Receipt.CameBy.OPENED, now=now)
 
 
+def list_as_new(share: Share, recipient: User, *, now: datetime) -> bool:
+    """Put a share into somebody's feed for them to open; False, and nothing, when it is listed already."""
+    if has_received(share, recipient):
+        return False
+    _list(share, recipient, State.NEW, Receipt.CameBy.PASTED, now=now)
+    return True
+
+
 def unlist_share(share: Share, recipient: User, *, now: datetime) -> bool:
     """Take a share out of somebody's feed again; opening its link does not bring it back."""
     return _move(share, recipient, Receipt.LISTED, State.UNDONE, now=now)
@@ -74,55 +77,6 @@ def decline_share(share: Share, recipient: User, *, now: datetime) -> bool:
 def has_received(share: Share, recipient: User) -> bool:
     """Tell whether a share stands in somebody's feed."""
     return share.receipts.filter(recipient=recipient, state__in=Receipt.LISTED).exists()
-
-
-def receive_pasted(recipient: User, text: str, *, hosts: Collection[str], now: datetime) -> bool:
-    """List the first open share that a pasted text leads to, as new; False when it is listed already.
-
-    Raises:
-        PastedTextError: there is no link of these hosts in it, none that is open, or it is their own.
-            A link that has ended and one that never was are told alike.
-    """
-    tokens = tokens_in(text, hosts=hosts)
-    if not tokens:
-        raise PastedTextError(_why_none(text, hosts))
-    is_open = Share.objects.open_at(now).showing()
-    found = {share.token: share for share in is_open.filter(token__in=tokens)}
-    shares = [found[token] for token in tokens if token in found]
-    if not shares:
-        raise PastedTextError(_NOT_OPEN)
-    others = [share for share in shares if share.sender_id != recipient.pk]
-    if not others:
-        raise PastedTextError(_OWN_LINK)
-    share = others[0]
-    if has_received(share, recipient):
-        return False
-    _list(share, recipient, State.NEW, Receipt.CameBy.PASTED, now=now)
-    return True
-
-
-def _why_none(text: str, hosts: Collection[str]) -> str:
-    if any(f"{host}/" in text.lower() for host in hosts):
-        return _OTHER_PAGE
-    return _OTHER_SITE if names_a_site(text) else _NO_LINK
-
-
-_NO_LINK = (
-    "There is no link in that text. "
-    "Copy the link, or the whole message that you were sent, and paste it here."
-)
-_OTHER_SITE = (
-    "That link leads to another site and can't be listed here. Open it in your browser instead."
-)
-_NOT_OPEN = (
-    "This link is not available. It may have ended, or a part of it is missing. "
-    "Ask for a new one if you need it."
-)
-_OTHER_PAGE = (
-    "That is an address of this site, but no link to shared photos. "
-    "Copy the link that you were sent; it has /s/ in it."
-)
-_OWN_LINK = "This is your own link. You find it under Links."
 
 
 @dataclass(frozen=True, slots=True)

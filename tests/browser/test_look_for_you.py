@@ -14,7 +14,8 @@ from django.utils import timezone
 from library.models import User
 from shares.models import Share
 from shares.publishing import publish_share
-from shares.receiving import add, open_received, receive_pasted
+from shares.pasting import receive_pasted
+from shares.receiving import add, open_received
 alice, bob = (User.objects.get(email=each) for each in ({alice!r}, {bob!r}))
 assets = list(alice.assets.order_by("taken_at"))
 now = timezone.now()

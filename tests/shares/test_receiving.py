@@ -13,6 +13,7 @@ from library.facts import AssetFacts, tell_assets
 from library.models import Asset, Blob, Rendition, Stills
 from library.processing.values import Facts
 from shares.models import Keep, Receipt, Share
+from shares.pasting import receive_pasted
 from shares.publishing import stop_share
 from shares.receiving import (
     NotOpenError,
@@ -21,7 +22,6 @@ from shares.receiving import (
     decline_share,
     list_share,
     open_received,
-    receive_pasted,
     unlist_share,
 )
 from tests.shares.helpers import many_assets
