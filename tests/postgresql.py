@@ -56,15 +56,16 @@ def database() -> Iterator[str]:
 class OnPostgreSQL:
     """The site's code on a database of PostgreSQL."""
 
-    def __init__(self, url: str, data_dir: Path) -> None:
+    def __init__(self, url: str, data_dir: Path, *, serves_pages: bool = True) -> None:
         self.environment = os.environ | {
             "DATABASE_URL": url,
             "DATA_DIR": str(data_dir),
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
         self.run_manage("migrate", "--verbosity", "0")
-        self.run_manage("createcachetable", "--database", "cache", "--verbosity", "0")
-        self.run_manage("collectstatic", "--no-input", "--verbosity", "0")
+        if serves_pages:
+            self.run_manage("createcachetable", "--database", "cache", "--verbosity", "0")
+            self.run_manage("collectstatic", "--no-input", "--verbosity", "0")
 
     def run_manage(self, *words: str) -> str:
         return run_python("manage.py", *words, environment=self.environment)

@@ -16,11 +16,12 @@ from tests.landscapes import landscape
 from tests.patience import PATIENCE_SECONDS
 from tests.site import ROOT, Site
 
-MAKE_MEMBER = """
+MAKE_MEMBERS = """
 from allauth.account.models import EmailAddress
 from library.models import User
-user = User.objects.create_user({email!r}, {password!r}, display_name={name!r})
-EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+for email in {emails!r}:
+    user = User.objects.create_user(email, {password!r}, display_name={name!r})
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 """
 WIDTHS = {320: 640, 390: 844, 1280: 860, 2560: 1300}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -114,14 +115,15 @@ def email(request) -> str:
 @pytest.fixture(scope="module")
 def member(site: Site, open_page: Callable[..., Page], email: str) -> Page:
     """Return a page of Alice, signed in; she is another Alice in each file of tests."""
-    make_member(site, email, "Alice Doe")
+    make_members(site, [email], "Alice Doe")
     page = open_page()
     log_in(page, email)
     return page
 
 
-def make_member(site: Site, email: str, name: str) -> None:
-    site.manage("shell", "-c", MAKE_MEMBER.format(email=email, password=PASSWORD, name=name))
+def make_members(site: Site, emails: list[str], name: str) -> None:
+    code = MAKE_MEMBERS.format(emails=emails, password=PASSWORD, name=name)
+    site.manage("shell", "-c", code)
 
 
 def log_in(page: Page, email: str) -> None:
@@ -171,7 +173,7 @@ def library(member: Page, paintings: list[Path]) -> Page:
 def bobs(site: Site, email: str) -> str:
     """Make Bob, another one in each file of tests, and return his address."""
     address = f"bob-{email}"
-    make_member(site, address, "Bob Roe")
+    make_members(site, [address], "Bob Roe")
     return address
 
 

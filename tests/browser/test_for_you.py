@@ -16,19 +16,26 @@ from secrets import token_hex
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, copy_link, log_in, make_member
+from tests.browser.conftest import PHONE, copy_link, log_in, make_members
 from tests.patience import wait_until
 from tests.site import Site
 
 SENTENCE = "Access to these shared photos will not be available anymore."
 
 
+@pytest.fixture(scope="module")
+def fresh_bobs(site: Site) -> Iterator[str]:
+    """Make as many Bobs as there are tests here, in one go."""
+    tests = [name for name in globals() if name.startswith("test_")]
+    addresses = [f"bob-{token_hex(4)}@example.org" for _ in tests]
+    make_members(site, addresses, "Bob Roe")
+    return iter(addresses)
+
+
 @pytest.fixture
-def bobs(site: Site) -> str:
-    """Make a Bob of each test's own, who has received nothing yet."""
-    address = f"bob-{token_hex(4)}@example.org"
-    make_member(site, address, "Bob Roe")
-    return address
+def bobs(fresh_bobs: Iterator[str]) -> str:
+    """Return the address of a Bob of each test's own, who has received nothing yet."""
+    return next(fresh_bobs)
 
 
 @pytest.fixture

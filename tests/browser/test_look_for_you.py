@@ -8,15 +8,17 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import copy_link, log_in, upload
 from tests.site import Site
 
-RECEIVE = """
+RECEIVED = """
 from datetime import timedelta
 from django.utils import timezone
 from library.models import User
-from shares.models import Share
-from shares.publishing import publish_share
 from shares.pasting import receive_pasted
+from shares.publishing import publish_share
 from shares.receiving import add, open_received
 alice, bob = (User.objects.get(email=each) for each in ({alice!r}, {bob!r}))
+bob.receipts.all().delete()
+bob.assets.all().delete()
+alice.shares.exclude(pk__in=alice.shares.order_by("pk")[:2]).delete()
 assets = list(alice.assets.order_by("taken_at"))
 now = timezone.now()
 for n in range({count}):
@@ -27,14 +29,6 @@ for n in range({count}):
         add(share, bob, {{1, 2}}, now=now)
     else:
         receive_pasted(bob, share.public_url, hosts={{"127.0.0.1:{port}"}}, now=now)
-"""
-
-FORGET = """
-from library.models import User
-alice, bob = (User.objects.get(email=each) for each in ({alice!r}, {bob!r}))
-bob.receipts.all().delete()
-bob.assets.all().delete()
-alice.shares.exclude(pk__in=alice.shares.order_by("pk")[:2]).delete()
 """
 
 
@@ -56,17 +50,13 @@ def recipient(request, open_page, bobs: str) -> Page:
 
 
 def receive(site: Site, email: str, bobs: str, count: int) -> None:
-    site.manage("shell", "-c", RECEIVE.format(alice=email, bob=bobs, count=count, port=site.port))
-
-
-def forget(site: Site, email: str, bobs: str) -> None:
-    """Leave Alice with her first two links, and Bob with nothing."""
-    site.manage("shell", "-c", FORGET.format(alice=email, bob=bobs))
+    """Leave Alice with her first two links and so many more, all received by Bob, and Bob with these."""
+    code = RECEIVED.format(alice=email, bob=bobs, count=count, port=site.port)
+    site.manage("shell", "-c", code)
 
 
 def test_the_feed_fits_every_width(links, recipient: Page, site: Site, email, bobs, look):
     for count, name in ((0, "for-you-empty"), (1, "for-you-one"), (12, "for-you")):
-        forget(site, email, bobs)
         receive(site, email, bobs, count)
         recipient.goto("/for-you/")
         expect(recipient.locator(".card")).to_have_count(count)
@@ -83,7 +73,7 @@ def test_the_feed_fits_every_width(links, recipient: Page, site: Site, email, bo
 def test_the_share_page_of_a_member_fits_every_width(
     links, recipient: Page, site: Site, email, bobs, look
 ):
-    forget(site, email, bobs)
+    receive(site, email, bobs, 0)
     recipient.goto(links[0])
     recipient.evaluate("sessionStorage.clear()")
     expect(recipient.get_by_text("In For You")).to_be_visible()

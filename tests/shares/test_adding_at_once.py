@@ -60,7 +60,7 @@ def stopping(share):
 def site(request, tmp_path_factory) -> OnPostgreSQL:
     """The site's code on either database, each empty and of the test's own."""
     with database() if request.param == "postgresql" else nullcontext("") as url:
-        site = OnPostgreSQL(url, tmp_path_factory.mktemp(request.param))
+        site = OnPostgreSQL(url, tmp_path_factory.mktemp(request.param), serves_pages=False)
         site.vendor = request.param
         yield site
 
