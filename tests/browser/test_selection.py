@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import MAKE_MEMBER, log_in, upload
+from tests.browser.conftest import log_in, make_members, upload
 from tests.browser.test_hands import MAKE_MANY, MANY
 from tests.conftest import PASSWORD
 from tests.patience import wait_until
@@ -111,7 +111,7 @@ def test_a_selection_outlives_a_reload_and_a_log_in(page: Page, email: str):
 def test_somebody_else_in_the_same_tab_finds_nothing_selected(page: Page, site: Site, email: str):
     values = tick(page, 0, 2)
     other = f"other-{email}"
-    site.manage("shell", "-c", MAKE_MEMBER.format(email=other, password=PASSWORD, name="Bob Roe"))
+    make_members(site, [other], "Bob Roe")
     page.context.clear_cookies(name="sessionid")
     log_in(page, other)
     page.goto("/library/")

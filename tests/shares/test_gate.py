@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from library.models import Asset
-from tests.shares.helpers import nothing_is_written
+from tests.shares.helpers import many_assets, nothing_is_written
 
 pytestmark = pytest.mark.django_db
 
@@ -52,12 +52,12 @@ def address(route: str, token: str) -> str:
 
 
 @pytest.fixture
-def token_in(make_share):
+def token_in(make_share, alice):
     def make(state: str) -> str:
         now = timezone.now()
         if state == "unknown":
             return "never-was-a-token"
-        share = make_share()
+        share = make_share(many_assets(alice, 2))  # nothing of them is sent
         match state:
             case "stopped":
                 share.stopped_at = now
