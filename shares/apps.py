@@ -16,10 +16,9 @@ class SharesConfig(AppConfig):
     verbose_name = "Shares"
 
     def ready(self) -> None:
-        """Have links held before the account that made them is deleted, wherever that is done."""
-        from shares.publishing import hold_shares_of  # noqa: PLC0415 - models exist only from here on
+        """Hear of accounts that are about to be deleted, wherever that is done."""
+        pre_delete.connect(self._hold_shares, sender="library.User")
 
-        def hold(instance: "User", **_: object) -> None:
-            hold_shares_of(instance)
-
-        pre_delete.connect(hold, sender="library.User", weak=False, dispatch_uid="hold shares")
+    def _hold_shares(self, instance: "User", **_: object) -> None:
+        """Let nobody add from a sender's links before the running transaction, which ends them, is over."""
+        list(instance.shares.order_by("pk").select_for_update(no_key=True).values_list("pk"))

@@ -11,9 +11,8 @@ from library.models import User
 from library.tiles import Tile
 from shares.disclosure import shown
 from shares.models import Receipt, ShareItem, first_items, in_library_of
-from shares.my_links import MyLink, live_links
+from shares.my_links import MyLink, live_links, titles_of
 from shares.share_page import tile_of
-from shares.wording import automatic_title
 
 PAGE_CARDS = 24
 OWN_LINKS = 6
@@ -69,7 +68,7 @@ def count_unopened(recipient: User, *, now: datetime) -> int:
 
 def _cards(receipts: Sequence[Receipt], recipient: User) -> list[Card]:
     items = ShareItem.objects.filter(share__in=[receipt.share_id for receipt in receipts]).shown()
-    counts = {share: counted for share, *counted in items.counted_by_share()}
+    titles = titles_of(receipt.share for receipt in receipts)
     kept = items.filter(in_library_of(recipient)).counted_by_share()
     in_library = {share: photos + videos for share, photos, videos in kept}
     strips = _strips(receipts)
@@ -80,7 +79,7 @@ def _cards(receipts: Sequence[Receipt], recipient: User) -> list[Card]:
             public_url=receipt.share.public_url,
             opened_url=reverse("shares:opened", args=[receipt.share.token]),
             decline_url=reverse("shares:decline", args=[receipt.share.token]),
-            title=automatic_title(*counts.get(receipt.share_id, (0, 0))),
+            title=titles[receipt.share_id],
             sender_name=receipt.share.sender.display_name,
             expires_at=receipt.share.expires_at,
             is_new=receipt.state == Receipt.State.NEW,

@@ -1,6 +1,6 @@
 """Links that I made, as values for my own pages: what is in each, and how it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -105,14 +105,16 @@ def live_links(owner: User, most: int, *, now: datetime) -> list[MyLink]:
 
 
 def _my_links(shares: list[Share], *, now: datetime) -> list[MyLink]:
-    titles = _titles(shares)
+    titles = titles_of(shares)
     strips = _strips(shares)
     return [
         my_link(share, title=titles[share.pk], strip=strips[share.pk], now=now) for share in shares
     ]
 
 
-def _titles(shares: list[Share]) -> dict[int, str]:
+def titles_of(shares: Iterable[Share]) -> dict[int, str]:
+    """Return what each share is called, by its key, in one query."""
+    shares = list(shares)
     counts = ShareItem.objects.filter(share__in=shares).shown().counted_by_share()
     found = {share: automatic_title(photos, videos) for share, photos, videos in counts}
     return {share.pk: found.get(share.pk, automatic_title(0, 0)) for share in shares}

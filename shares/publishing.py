@@ -88,11 +88,6 @@ def _gone(uuids: Iterable[UUID]) -> SelectionRefusedError:
     )
 
 
-def hold_shares_of(sender: User) -> None:
-    """Let nobody add from a sender's links before the running transaction, which ends them, is over."""
-    list(sender.shares.order_by("pk").select_for_update(no_key=True).values_list("pk"))
-
-
 def stop_share(share: Share, *, now: datetime) -> None:
     """Close a share for everybody, for good; a second call changes nothing."""
     Share.objects.filter(pk=share.pk, stopped_at=None).update(

@@ -35,7 +35,8 @@ field.addEventListener("keydown", (event) => {
 if (field.defaultValue) field.select();
 
 // Something came, or was opened elsewhere: the list is read anew, unless its reader is in the middle of something.
+// A text that was refused counts too: to reload its page would be to send it again.
 document.addEventListener("passalong:badge", () => {
-  const isBusy = field.value !== field.defaultValue || document.querySelector("dialog[open], details[open]");
+  const isBusy = field.value || document.querySelector("dialog[open], details[open]");
   if (!isBusy) location.reload();
 });

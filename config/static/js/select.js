@@ -169,13 +169,13 @@ for (const button of starts) button.addEventListener("click", () => { begin(); b
 for (const button of stops) button.addEventListener("click", end);
 document.addEventListener("passalong:link-made", end);
 // Ticks that are set after the press are not part of what was asked for.
-let asked = [];
+let asked = new Set();
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt.matches("[formaction]")) asked = [...held.keys()];
+  if (event.detail.elt.matches("[formaction]")) asked = new Set(held.keys());
 });
 document.addEventListener("passalong:added", (event) => {
   const wasInTray = tray.contains(document.activeElement);
-  keep((value) => event.detail.all || asked.includes(value));
+  keep((value) => event.detail.all || asked.has(value));
   drop(asked);
   if (!held.size) end();
   if (wasInTray && tray.hidden) starts[0]?.focus({ preventScroll: true });
