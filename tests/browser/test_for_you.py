@@ -14,7 +14,7 @@ from pathlib import Path
 from secrets import token_hex
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.conftest import PHONE, copy_link, log_in, make_members
 from tests.patience import wait_until
@@ -308,6 +308,26 @@ def test_what_can_not_be_done_is_said(page: Page, bob: Page):
     expect(
         bob.get_by_text("This link is no longer available. Nothing was changed.")
     ).to_be_visible()
+
+
+def test_what_nobody_pressed_for_covers_no_answer(page: Page, bob: Page):
+    """That the page is seen is answered late, when Bob was told what became of what he pressed."""
+    link = copy_link(page, slice(0, 3))
+    held: list[tuple[Route, APIResponse]] = []
+    bob.route("**/opened", lambda route: held.append((route, route.fetch())))
+    bob.goto(link)
+    wait_until(lambda: bob.title() and held)
+    bob.get_by_role("button", name="Add All").click()
+    said = bob.get_by_text("3 added")
+    expect(said).to_be_visible()
+
+    [(route, answer)] = held
+    assert "In <a" in answer.text()
+    with bob.expect_request("**/badge*"):
+        route.fulfill(response=answer)
+
+    expect(said).to_be_visible()
+    expect(bob.get_by_role("button", name="Undo")).to_have_count(0)
 
 
 @pytest.fixture

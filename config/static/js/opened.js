@@ -2,6 +2,7 @@
 
 const beacon = document.querySelector("[data-opened]");
 const shelf = `passalong:asked:${beacon.dataset.opened}`;
+const toast = document.querySelector("#toast");
 
 function isSeen() {
   return !document.prerendering && document.visibilityState === "visible";
@@ -18,7 +19,8 @@ function wasAsked() {
   }
 }
 
-// Kept alive by the browser if the page is left at once. The answer is a toast, or nothing.
+// Kept alive by the browser if the page is left at once. The answer is a toast, or nothing; what answers something
+// that was pressed meanwhile is not covered by it.
 async function tell() {
   if (!isSeen()) return;
   document.removeEventListener("visibilitychange", tell);
@@ -26,7 +28,9 @@ async function tell() {
   const headers = { ...JSON.parse(document.body.getAttribute("hx-headers")), "HX-Request": "true" };
   try {
     const response = await fetch(beacon.dataset.opened, { method: "POST", headers, keepalive: true, redirect: "error" });
-    if (response.status === 200 && !wasAsked()) htmx.swap("#toast", await response.text(), { swapStyle: "innerHTML" });
+    const text = await response.text();
+    const isWanted = response.status === 200 && toast.childElementCount === 0 && !wasAsked();
+    if (isWanted) htmx.swap(toast, text, { swapStyle: "innerHTML" });
     if (response.ok) document.dispatchEvent(new Event("passalong:feed-changed"));
   } catch {
     // offline, or left before the answer: the next time the page is opened it is told again
