@@ -11,23 +11,27 @@ FITS = said=$$($(PIP) check) || { echo "$$said"; echo "To install anew: make cle
 
 # Two processes, all tests of a file in one of them.
 TOGETHER := -n 2 --dist loadfile
-COVERAGE := --cov --cov-report=term:skip-covered
 
 README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark for-you-390-light
 
-.PHONY: run test faults check bench lock screenshots browser clean
+.PHONY: run test coverage faults check bench lock screenshots browser clean
 
 run: $(RUN_STAMP)
 	@exec $(BIN)/python manage.py up
 
 # What a browser's test saw that failed is in build/failures.
 test: $(DEV_STAMP) browser
-	@rm -rf build/coverage build/failures
-	$(BIN)/python -m pytest -q $(TOGETHER) $(COVERAGE) --durations=5 --ignore=tests/faults $(ARGS)
+	@rm -rf build/failures
+	$(BIN)/python -m pytest -q $(TOGETHER) --durations=5 --ignore=tests/faults $(ARGS)
 
-# What goes away under a running site, and comes back.
+# The same tests, and what they went through: it takes twice as long in Python.
+coverage: $(DEV_STAMP) browser
+	@rm -rf build/coverage build/failures
+	$(BIN)/python -m pytest -q $(TOGETHER) --cov --cov-report=term:skip-covered --ignore=tests/faults $(ARGS)
+
+# What goes away under a running site, and comes back: each test has a site of its own.
 faults: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q --durations=5 tests/faults $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --durations=5 tests/faults $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
