@@ -100,7 +100,7 @@ def test_with_htmx_the_button_of_an_item_turns(at, as_bob):
     assert said(response) == "1 added."
 
 
-def test_an_item_that_is_not_ready_says_so_beside_its_button(share, at, as_bob):
+def test_an_item_that_is_not_ready_keeps_its_button_and_says_why(share, at, as_bob):
     Stills.objects.update(state="due", prepared_at=None)
 
     response = as_bob.post(at("add"), {"item": "2", "alone": ""}, headers=HTMX)
