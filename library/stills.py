@@ -1,18 +1,20 @@
 """The work of one blob: its pictures for the grid and the screen, and the facts in its file."""
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
-from library import work
+from library import bells, work
 from library.blobs.parts import Part, working_folder
 from library.blobs.storage import hold, keep, store
 from library.decoding import limits, sandbox
 from library.facts import tell_assets
-from library.models import Blob, Rendition, Stills
+from library.models import Blob, Rendition, Stills, User
 from library.processing.values import Rendered
+from library.work import WorkState
 
 DECODING_SECONDS = 60.0
 RENDITION_TYPE = "image/webp"
@@ -41,6 +43,45 @@ def make_stills(stills: Stills, now: datetime) -> None:
     _finish(stills, rendered, pictures, now)
 
 
+def share_stills(
+    source: Blob, copy: Blob, owner: User | None, *, reveals: Collection[str], now: datetime
+) -> None:
+    """Give a copy of a blob its pictures, inside a transaction: they look the same, so none is made.
+
+    Where the source has none yet, the copy's own become due. `reveals` are the kinds that it can tell.
+    """
+    theirs: Stills = source.stills
+    if not theirs.is_prepared:
+        turn = work.next_turn(Stills, owner.pk if owner else None)
+        Stills.objects.get_or_create(
+            source=copy, defaults={"owner": owner, "due_at": now, "turn": turn}
+        )
+        bells.ring_after_commit(Stills)
+        return
+    made = {
+        "owner": owner,
+        "due_at": now,
+        "state": WorkState.DONE,
+        "version": theirs.version,
+        "placeholder": theirs.placeholder,
+        "prepared_at": now,
+        "reveals": [kind for kind in theirs.reveals or () if kind in reveals],
+    }
+    Stills.objects.get_or_create(source=copy, defaults=made)
+    pictures = [
+        Rendition(
+            source=copy,
+            kind=picture.kind,
+            blob_id=picture.blob_id,
+            width_px=picture.width_px,
+            height_px=picture.height_px,
+        )
+        for picture in source.renditions.all()
+    ]
+    hold({picture.blob_id for picture in pictures}, now=now)
+    Rendition.objects.bulk_create(pictures, ignore_conflicts=True)
+
+
 def _keep_pictures(
     source: Blob, rendered: Rendered, folder: Path, now: datetime
 ) -> list[Rendition]:
@@ -58,7 +99,11 @@ def _keep_pictures(
 
 def _finish(stills: Stills, rendered: Rendered, pictures: list[Rendition], now: datetime) -> None:
     with transaction.atomic():
-        made = {"placeholder": rendered.placeholder, "prepared_at": now}
+        made = {
+            "placeholder": rendered.placeholder,
+            "prepared_at": now,
+            "reveals": list(rendered.reveals),
+        }
         if not work.finish(stills, **made):  # the lease was lost: its holder does the same
             return
         hold({picture.blob_id for picture in pictures}, now=now)

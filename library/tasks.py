@@ -1,10 +1,9 @@
 """Doorbells: each wakes a worker, which asks the database what is due. They carry no ids."""
 
 from datetime import timedelta
-from mmap import mmap
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready
 from django.conf import settings
 from django.utils import timezone
 
@@ -13,22 +12,15 @@ from library.blobs.parts import tidy_incoming
 from library.models import Stills
 from library.processing.errors import MediaError
 from library.stills import make_stills
+from library.workers import goes_on
 
 PARTS_LIVE_FOR = timedelta(hours=24)
-
-_ending = mmap(-1, 1)  # one byte that a worker shares with the processes it forks
 
 
 @shared_task
 def stills_task() -> None:
     """Make stills until none are due; does nothing when none are."""
-    work.run(
-        Stills,
-        make_stills,
-        expected=MediaError,
-        clock=timezone.now,
-        is_wanted=lambda: not _ending[0],
-    )
+    work.run(Stills, make_stills, expected=MediaError, clock=timezone.now, is_wanted=goes_on)
 
 
 @shared_task
@@ -53,9 +45,3 @@ def tidy_task() -> None:
 def catch_up_at_start(**_signal: object) -> None:
     """Look for what was left behind while no worker ran."""
     bells.send(catch_up_task.name)
-
-
-@worker_shutting_down.connect
-def end_after_this_row(**_signal: object) -> None:
-    """Tell the tasks that run that the row in hand is their last: others wait for the next start."""
-    _ending[0] = 1

@@ -23,13 +23,14 @@ class Tile:
     field: str
     value: str
     is_video: bool
-    is_waiting: bool  # a picture may still come
+    is_waiting: bool  # a picture may still come, or on a share page its file
     width_px: int
     height_px: int
     placeholder: str
     duration_ms: int | None
     size_bytes: int
     is_in_library: bool = False  # on a share page: of the member who looks at it
+    is_withheld: bool = False  # on a share page: its file is not passed on
 
     @property
     def message(self) -> str:
@@ -44,7 +45,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An item large, on a page of its own: its tile, and where its file and pictures are."""
+    """An item large, on a page of its own: its tile, and where its file and pictures are.
+
+    `file_url` is empty where there is none to be had.
+    """
 
     tile: Tile
     file_url: str

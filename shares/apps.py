@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 from django.db.models.signals import pre_delete
 
+from library import bells
+
 if TYPE_CHECKING:
     from library.models import User
 
@@ -16,7 +18,8 @@ class SharesConfig(AppConfig):
     verbose_name = "Shares"
 
     def ready(self) -> None:
-        """Hear of accounts that are about to be deleted, wherever that is done."""
+        """Say which bell wakes a worker for which rows, and hear of accounts that are about to be deleted."""
+        bells.register(self.get_model("CleanCopy"), task="shares.tasks.clean_copies_task")
         pre_delete.connect(self._hold_shares, sender="library.User")
 
     def _hold_shares(self, instance: "User", **_: object) -> None:

@@ -11,22 +11,29 @@ from shares.zips import Entry, plan_archive, unique_member_names
 
 
 class EmptyArchiveError(LookupError):
-    """None of the chosen items is in the share."""
+    """None of the chosen items is in the share, or none is passed on."""
+
+
+class ArchiveWaitsError(LookupError):
+    """None of the chosen files can be had yet: they are still being prepared."""
 
 
 def archive_body(share: Share, positions: set[int] | None) -> Body:
     """Plan the archive of these positions, or of all; the same items always give the same bytes.
 
+    What is still being prepared is no part of it.
+
     Raises:
-        EmptyArchiveError: nothing of what was asked for is in the share.
+        EmptyArchiveError: nothing of what was asked for is in the share, or passed on.
+        ArchiveWaitsError: nothing of it can be had yet.
     """
-    files = files_of(share, positions)
+    files, is_waiting = files_of(share, positions)
     if not files:
-        raise EmptyArchiveError
+        raise ArchiveWaitsError if is_waiting else EmptyArchiveError
     names = unique_member_names([file.name for file in files])
     plan = plan_archive(
         [
-            Entry(name, file.size_bytes, file.crc32, file.taken_at)
+            Entry(name, file.size_bytes, file.crc32, file.moment)
             for name, file in zip(names, files, strict=True)
         ]
     )

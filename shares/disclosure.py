@@ -2,25 +2,47 @@
 
 Pure functions of (item, share): nothing that depends on the level is stored, so a change of level
 holds from the next request on. What they make are values of strings and numbers, so that no
-template of a share ever holds a row. Today there is one level, `everything`: the files as they are.
+template of a share ever holds a row.
+
+Below `everything` a recipient gets the clean copy of a file, which `with_copies` has joined to the item.
+Where it was not joined, or is not made yet, there are no bytes: the source itself never stands in for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-from django.db.models import Aggregate, Case, Count, Q, Sum, When
+from django.db.models import Case, Count, Q, Sum, When
 from django.urls import reverse
 
 from library.facts import AssetFacts
 from library.models import Blob, Rendition, User
-from library.processing.suffixes import with_true_suffix
+from library.processing.metadata.values import Privacy, Verdict
+from library.processing.suffixes import own_suffix, with_true_suffix
 from library.processing.values import MediaKind
 from library.wording import label_of, spoken_moment
 from library.work import WorkState
-from shares.models import IS_VIDEO, Share, ShareItem, in_library_of
+from shares.models import (
+    COPY_READY,
+    COPY_WITHHELD,
+    IS_VIDEO,
+    Share,
+    ShareItem,
+    in_library_of,
+)
 from shares.wording import automatic_title, spoken_counts
 from shares.zips import unique_member_names
+
+SOMEONE = "Someone"
+
+
+class FileState(StrEnum):
+    """Whether a recipient gets an item's file."""
+
+    READY = "ready"
+    PREPARING = "preparing"
+    WITHHELD = "withheld"  # it can't be cleaned, so at this level it is not passed on
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +51,11 @@ class Summary:
 
     photos: int
     videos: int
-    settled: int  # prepared, or given up on
-    size_bytes: int
+    settled: int  # their picture is prepared, or given up on, and so is their file
+    ready: int  # their file can be had
+    withheld: int  # their file can't be cleaned, so it is not passed on
+    converted: int  # their file was saved anew at full size
+    size_bytes: int  # of the files that can be had
     in_library: int = 0  # of the viewer, where that is a recipient
 
     @property
@@ -54,6 +79,11 @@ class Summary:
         return self.settled == self.items
 
     @property
+    def is_all_ready(self) -> bool:
+        """Tell whether every file can be had."""
+        return self.ready == self.items
+
+    @property
     def is_all_in_library(self) -> bool:
         """Tell whether the viewer has nothing left to add."""
         return self.in_library == self.items
@@ -61,20 +91,30 @@ class Summary:
 
 PREPARED = Q(source__stills__prepared_at__isnull=False)
 FAILED = Q(source__stills__state=WorkState.FAILED)
-SUMMARY = {
-    "photos": Count("pk", filter=~IS_VIDEO),
-    "videos": Count("pk", filter=IS_VIDEO),
-    "settled": Count("pk", filter=PREPARED | FAILED),
-    "size_bytes": Sum("source__size_bytes", default=0),
-}
+ANY = Q(pk__isnull=False)
 
 
 def summary_of(share: Share, recipient: User | None = None) -> Summary:
     """Count what a share shows, and how much of it a recipient has, in one query."""
-    counts: dict[str, Aggregate] = dict(SUMMARY)
-    if recipient:
-        counts["in_library"] = Count("pk", filter=in_library_of(recipient))
-    return Summary(**share.items.shown().aggregate(**counts))
+    ready, withheld, stored = ANY, ~ANY, "source"
+    if _hides_something(share):
+        ready, withheld, stored = COPY_READY, COPY_WITHHELD, "copy__blob"
+    items = share.items.shown().at_level(share.level)
+    counts = items.aggregate(
+        photos=Count("pk", filter=~IS_VIDEO),
+        videos=Count("pk", filter=IS_VIDEO),
+        settled=Count("pk", filter=(PREPARED | FAILED) & (ready | withheld)),
+        ready=Count("pk", filter=ready),
+        withheld=Count("pk", filter=withheld),
+        converted=Count("pk", filter=Q(copy__verdict=Verdict.CONVERTED)),
+        size_bytes=Sum(f"{stored}__size_bytes", default=0),
+        **({"in_library": Count("pk", filter=in_library_of(recipient))} if recipient else {}),
+    )
+    return Summary(**counts)
+
+
+def _hides_something(share: Share) -> bool:
+    return share.privacy != Privacy.EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +124,8 @@ class Cover:
     token: str
     sender_name: str
     expires_at: datetime
+    privacy: str
+    hides_dates: bool
 
     @property
     def page_url(self) -> str:
@@ -93,7 +135,18 @@ class Cover:
 
 def cover_of(share: Share) -> Cover:
     """Say of a share what anybody with the link may know."""
-    return Cover(share.token, share.sender.display_name, share.expires_at)
+    return Cover(
+        token=share.token,
+        sender_name=sender_name_of(share),
+        expires_at=share.expires_at,
+        privacy=share.privacy,
+        hides_dates=share.hides_dates,
+    )
+
+
+def sender_name_of(share: Share) -> str:
+    """Return the sender's name, if they want it shown."""
+    return share.sender.display_name if share.shows_sender else SOMEONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +160,11 @@ class Shown:
     is_video: bool
     is_prepared: bool
     is_waiting: bool  # a picture may still come
+    file_state: FileState
     name: str
     content_type: str  # of the file that a recipient gets
-    label: str  # "Photo, 4 May 2025, 14:03"
-    taken: str  # "Sunday 4 May 2025, 14:03"
+    label: str  # "Photo, 4 May 2025, 14:03"; "Photo 3" where dates are hidden
+    taken: str  # "Sunday 4 May 2025, 14:03"; empty where dates are hidden
     width_px: int
     height_px: int
     duration_ms: int | None
@@ -123,25 +177,33 @@ class Shown:
         return unique_member_names([with_true_suffix(self.name, self.content_type)])[0]
 
 
-def shown(item: ShareItem, share: Share) -> Shown:  # noqa: ARG001 - the level decides, once there are several
+def shown(item: ShareItem, share: Share) -> Shown:
     """Return what this share lets out of an item, be its asset there or gone."""
     facts = _facts_of(item)
     is_video = facts.kind == MediaKind.VIDEO
     stills = item.source.stills
+    file = file_of(item, share)
+    content_type = (file or item.source).content_type
+    moment = "" if share.hides_dates else f"{facts.taken_at:%A} {spoken_moment(facts.taken_at)}"
     return Shown(
         position=item.position,
         is_video=is_video,
         is_prepared=stills.is_prepared,
         is_waiting=stills.is_waiting,
-        name=facts.name,
-        content_type=item.source.content_type,
-        label=label_of(facts.taken_at, is_video=is_video),
-        taken=f"{facts.taken_at:%A} {spoken_moment(facts.taken_at)}",
+        file_state=file_state_of(item, share),
+        name=facts.name
+        if not _hides_something(share)
+        else _plain_name(item.position, content_type),
+        content_type=content_type,
+        label=label_of(facts.taken_at, is_video=is_video)
+        if moment
+        else _plain_label(item.position, is_video=is_video),
+        taken=moment,
         width_px=facts.width_px,
         height_px=facts.height_px,
         duration_ms=facts.duration_ms,
         placeholder=stills.placeholder,
-        size_bytes=item.source.size_bytes,
+        size_bytes=file.size_bytes if file else 0,
     )
 
 
@@ -149,39 +211,84 @@ def _facts_of(item: ShareItem) -> AssetFacts:
     return AssetFacts.of(item.asset) if item.asset else AssetFacts.from_json(item.facts or {})
 
 
+def _plain_name(position: int, content_type: str) -> str:
+    """Return "Photo 007.heic": below `everything` a file's own name is not passed on."""
+    is_video = content_type.startswith("video/")
+    return f"{'Video' if is_video else 'Photo'} {position:03}{own_suffix(content_type)}"
+
+
+def _plain_label(position: int, *, is_video: bool) -> str:
+    return f"{'Video' if is_video else 'Photo'} {position}"
+
+
+def file_of(item: ShareItem, share: Share) -> Blob | None:
+    """Return the bytes that a recipient gets; None while there are none, or where there never will be."""
+    if not _hides_something(share):
+        return item.source
+    return item.copy.blob if item.copy else None
+
+
+def file_state_of(item: ShareItem, share: Share) -> FileState:
+    """Say why there are bytes of an item, or none."""
+    if file_of(item, share) is not None:
+        return FileState.READY
+    if item.copy and item.copy.is_withheld:
+        return FileState.WITHHELD
+    return FileState.PREPARING
+
+
 class SharedFile(NamedTuple):
-    """What an archive needs of an item: a name as the sender has it, a date, and where the bytes are."""
+    """What an archive needs of an item: a name, a date, and where the bytes are."""
 
     name: str
-    taken_at: datetime
+    moment: datetime
     is_video: bool
     key: str
     size_bytes: int
     crc32: int
 
 
-FILE_COLUMNS = (
-    "position",
-    "asset__name",
-    "asset__taken_at",
-    Case(When(asset=None, then="facts")),  # reading them costs, so only where they are needed
-    "source__content_type",
-    "source__key",
-    "source__size_bytes",
-    "source__crc32",
-)
+class FilesOf(NamedTuple):
+    """The files of a share that can be had, in order, and whether more are being prepared."""
+
+    files: list[SharedFile]
+    is_waiting: bool
 
 
-def files_of(share: Share, positions: set[int] | None) -> list[SharedFile]:
-    """Return the files of these positions, or of all, in order: one query, no model instances."""
-    rows = share.items.shown().order_by("position").values_list(*FILE_COLUMNS)
-    return [_file(*row) for position, *row in rows if positions is None or position in positions]
+def files_of(share: Share, positions: set[int] | None) -> FilesOf:
+    """Return the files of these positions, or of all: one query, no model instances."""
+    stored = "copy__blob" if _hides_something(share) else "source"
+    rows = (
+        share.items.shown()
+        .at_level(share.level)
+        .order_by("position")
+        .values_list(
+            "position",
+            "asset__name",
+            "asset__taken_at",
+            Case(
+                When(asset=None, then="facts")
+            ),  # reading them costs, so only where they are needed
+            "copy__verdict",
+            "copy__state",
+            *(f"{stored}__{name}" for name in ("content_type", "key", "size_bytes", "crc32")),
+        )
+    )
+    wanted = [row for row in rows if positions is None or row[0] in positions]
+    return FilesOf(
+        files=[_file(share, *row) for row in wanted if row[-1] is not None],
+        is_waiting=any(row[-1] is None and not _is_given_up(*row[4:6]) for row in wanted),
+    )
 
 
 def _file(
+    share: Share,
+    position: int,
     name: str | None,
     taken_at: datetime | None,
     kept: dict[str, Any] | None,
+    _verdict: str | None,
+    _state: str | None,
     content_type: str,
     *stored: *tuple[str, int, int],
 ) -> SharedFile:
@@ -190,8 +297,18 @@ def _file(
         name, taken_at = facts.name, facts.taken_at
     assert name is not None  # noqa: S101 - an item that is shown has an asset or kept facts
     assert taken_at is not None  # noqa: S101
-    is_video = content_type.startswith("video/")
-    return SharedFile(with_true_suffix(name, content_type), taken_at, is_video, *stored)
+    return SharedFile(
+        _plain_name(position, content_type)
+        if _hides_something(share)
+        else with_true_suffix(name, content_type),
+        share.created_at if share.hides_dates else taken_at,
+        content_type.startswith("video/"),
+        *stored,
+    )
+
+
+def _is_given_up(verdict: str | None, state: str | None) -> bool:
+    return verdict == Verdict.WITHHELD or state == WorkState.FAILED
 
 
 class PassedOn(NamedTuple):
@@ -201,18 +318,22 @@ class PassedOn(NamedTuple):
     facts: AssetFacts
 
 
-def passed_on(item: ShareItem, share: Share) -> PassedOn:  # noqa: ARG001 - the level decides, once there are several
-    """Return what a recipient who adds an item gets, be the sender's asset there or gone."""
-    return PassedOn(file_of(item).pk, _facts_of(item))
-
-
-def file_of(item: ShareItem) -> Blob:
-    """Return the bytes that a recipient gets."""
-    return item.source
+def passed_on(item: ShareItem, share: Share, *, now: datetime) -> PassedOn | None:
+    """Return what a recipient who adds an item now gets; None where its file can't be had."""
+    file = file_of(item, share)
+    if file is None:
+        return None
+    facts = _facts_of(item)
+    if _hides_something(share):
+        name = _plain_name(item.position, file.content_type)
+        facts = replace(facts, name=name, camera_make="", camera_model="")
+    if share.hides_dates:
+        facts = replace(facts, taken_at=now, taken_offset_minutes=None, taken_from="upload")
+    return PassedOn(file.pk, facts)
 
 
 def rendition_of(item: ShareItem, kind: str) -> Blob | None:
-    """Return a rendition's bytes, or None while there is none."""
+    """Return a rendition's bytes, or None while there is none. Pictures carry nothing but themselves."""
     found = (
         Rendition.objects.select_related("blob").filter(source=item.source_id, kind=kind).first()
     )

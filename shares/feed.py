@@ -9,7 +9,7 @@ from django.urls import reverse
 from library.keyset import Place
 from library.models import User
 from library.tiles import Tile
-from shares.disclosure import shown
+from shares.disclosure import sender_name_of, shown
 from shares.models import Receipt, ShareItem, first_items, in_library_of
 from shares.my_links import MyLink, live_links, titles_of
 from shares.share_page import tile_of
@@ -80,7 +80,7 @@ def _cards(receipts: Sequence[Receipt], recipient: User) -> list[Card]:
             opened_url=reverse("shares:opened", args=[receipt.share.token]),
             decline_url=reverse("shares:decline", args=[receipt.share.token]),
             title=titles[receipt.share_id],
-            sender_name=receipt.share.sender.display_name,
+            sender_name=sender_name_of(receipt.share),
             expires_at=receipt.share.expires_at,
             is_new=receipt.state == Receipt.State.NEW,
             in_library=in_library.get(receipt.share_id, 0),

@@ -16,6 +16,7 @@ from shares.disclosure import summary_of
 from shares.models import Share
 from shares.my_links import links_page, my_link, new_link, strip_of
 from shares.publishing import SelectionRefusedError, publish_share, selected_assets, stop_share
+from shares.terms import TermsRefusedError, terms_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -71,11 +72,12 @@ def _make(request: MemberRequest) -> HttpResponseBase:
         share = publish_share(
             request.user,
             _chosen(request),
+            terms=terms_of(request.POST),
             max_items=settings.SHARE_MAX_ITEMS,
             now=timezone.now(),
             lifetime=_lifetime(),
         )
-    except SelectionRefusedError as error:
+    except (SelectionRefusedError, TermsRefusedError) as error:
         return _refused(request, error)
     where = redirect("shares:link", uuid=share.uuid)
     if request.accepts("text/html"):
@@ -93,10 +95,13 @@ def _chosen(request: MemberRequest) -> list[UUID]:
         ) from error
 
 
-def _refused(request: MemberRequest, error: SelectionRefusedError) -> HttpResponseBase:
+def _refused(
+    request: MemberRequest, error: SelectionRefusedError | TermsRefusedError
+) -> HttpResponseBase:
     if request.accepts("text/html"):
         return render(request, "shares/new.html", {"refusal": error}, fragment="sheet", status=400)
-    told = {"problem": str(error), "gone": [str(uuid) for uuid in error.gone]}
+    gone = error.gone if isinstance(error, SelectionRefusedError) else []
+    told = {"problem": str(error), "gone": [str(uuid) for uuid in gone]}
     return JsonResponse(told, status=400)
 
 

@@ -9,7 +9,9 @@ from django.core.paginator import Paginator
 
 from library.models import Asset, AssetQuerySet, User
 from library.tiles import Tile, tile_of
+from shares.choices import Choices, choices_for_assets
 from shares.models import Share, ShareItem, first_items
+from shares.terms import Terms
 from shares.wording import automatic_title
 
 PAGE_LINKS = 24
@@ -24,6 +26,7 @@ class MyLink:
     page_url: str
     public_url: str
     title: str
+    privacy: str
     is_open: bool
     created_at: datetime
     expires_at: datetime
@@ -46,7 +49,7 @@ class NewLink:
     # The ids that the sheet's own form sends; none over the grid, whose form has them
     chosen: Sequence[str]
     title: str
-    sender_name: str
+    choices: Choices
     expires_at: datetime
     strip: Sequence[Tile]
 
@@ -59,7 +62,9 @@ def new_link(
     return NewLink(
         chosen=[str(asset.uuid) for asset in assets] if stands_alone else [],
         title=automatic_title(len(assets) - videos, videos),
-        sender_name=sender.display_name,
+        choices=choices_for_assets(
+            assets, Terms(shows_sender=True), sender_name=sender.display_name
+        ),
         expires_at=until,
         strip=strip_of(assets),
     )
@@ -77,6 +82,7 @@ def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -
         page_url=share.get_absolute_url(),
         public_url=share.public_url,
         title=title,
+        privacy=share.privacy,
         is_open=share.is_open_at(now),
         created_at=share.created_at,
         expires_at=share.expires_at,

@@ -6,17 +6,26 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from library.http import SiteRequest, member_of, render, whole_number
+from library.http import SiteRequest, member_of, render, short_text, whole_number
 from library.models import User
 from library.transfers import blob_body, no_picture, send
 from shares import share_page
 from shares.access import gated_file, gated_page, gated_part
-from shares.archives import EmptyArchiveError, archive_body
-from shares.disclosure import cover_of, file_of, rendition_of, shown, summary_of
+from shares.archives import ArchiveWaitsError, EmptyArchiveError, archive_body
+from shares.disclosure import (
+    FileState,
+    cover_of,
+    file_of,
+    file_state_of,
+    rendition_of,
+    shown,
+    summary_of,
+)
 from shares.models import Share, ShareItem
 from shares.positions import SelectionError, decode_positions, encode_positions
 
 MAX_TILES_ASKED = 200
+RETRY_AFTER_SECONDS = 5
 
 
 @gated_page
@@ -71,10 +80,11 @@ def rendition(request: SiteRequest, share: Share, position: int, kind: str) -> H
 @gated_file
 @require_safe
 def file(request: SiteRequest, share: Share, position: int) -> HttpResponseBase:
-    """Send an item's file."""
+    """Send an item's file, as the link's level lets it out."""
     item = _item(share, position)
-    name = shown(item, share).file_name
-    return send(request, blob_body(file_of(item), download_name=name))
+    if found := file_of(item, share):
+        return send(request, blob_body(found, download_name=shown(item, share).file_name))
+    return _no_file(file_state_of(item, share))
 
 
 @csrf_exempt  # a POST changes nothing: it only turns ticked boxes into an address
@@ -89,6 +99,8 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
         body = archive_body(share, positions)
     except (SelectionError, EmptyArchiveError) as error:
         raise Http404 from error
+    except ArchiveWaitsError:
+        return _no_file(FileState.PREPARING)
     return send(request, body)
 
 
@@ -96,6 +108,18 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
 def nothing(_request: SiteRequest, _share: Share, rest: str) -> HttpResponseBase:
     """Answer for addresses below a link that do not exist: the gate speaks first there too."""
     raise Http404(rest)
+
+
+def _no_file(state: FileState) -> HttpResponseBase:
+    if state == FileState.WITHHELD:
+        return short_text(
+            "This file can't be cleaned of personal data, so it is not passed along.", status=404
+        )
+    return short_text(
+        "This is being prepared: what is personal is being removed. Try again in a moment.",
+        status=503,
+        retry_after_seconds=RETRY_AFTER_SECONDS,
+    )
 
 
 def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
@@ -121,4 +145,5 @@ def _recipient(request: SiteRequest, share: Share) -> User | None:
 
 
 def _item(share: Share, position: int) -> ShareItem:
-    return get_object_or_404(share.items.shown().in_order(), position=position)
+    items = share.items.shown().with_copies(share.level)
+    return get_object_or_404(items, position=position)

@@ -8,7 +8,9 @@ from django.db import models, transaction
 
 from library.blobs.storage import BlobGoneError, hold
 from library.models import Asset, Blob, User
+from shares.cleaning import want_copies
 from shares.models import Share, ShareItem
+from shares.terms import Terms
 
 
 class SelectionRefusedError(ValueError):
@@ -47,11 +49,17 @@ def selected_assets(
 
 @transaction.atomic
 def publish_share(
-    owner: User, uuids: Iterable[UUID], *, max_items: int, now: datetime, lifetime: timedelta
+    owner: User,
+    uuids: Iterable[UUID],
+    *,
+    terms: Terms,
+    max_items: int,
+    now: datetime,
+    lifetime: timedelta,
 ) -> Share:
     """Create a share of the owner's assets, by moment of capture, open until `now + lifetime`.
 
-    The link works from this moment; what is still being prepared shows as such.
+    The link works from this moment; what is still being prepared or cleaned shows as such.
 
     Raises:
         SelectionRefusedError: as `selected_assets`, or a file was removed in the meantime.
@@ -66,7 +74,9 @@ def publish_share(
         raise _gone(asset.uuid for asset in assets if asset.blob_id in blobs) from error
     share = Share.objects.create(
         sender=owner,
-        privacy=Share.Privacy.EVERYTHING,
+        privacy=terms.level.privacy,
+        hides_dates=terms.level.hides_dates,
+        shows_sender=terms.shows_sender,
         next_position=len(assets) + 1,
         created_at=now,
         expires_at=now + lifetime,
@@ -75,6 +85,7 @@ def publish_share(
         ShareItem(share=share, position=position, asset=asset, source_id=asset.blob_id)
         for position, asset in enumerate(assets, start=1)
     )
+    want_copies(share, now=now)
     return share
 
 

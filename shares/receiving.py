@@ -12,7 +12,7 @@ from django.db import transaction
 
 from library.blobs.storage import hold
 from library.models import Asset, User
-from shares.disclosure import PassedOn, passed_on
+from shares.disclosure import FileState, PassedOn, file_state_of, passed_on
 from shares.models import Keep, Receipt, Share
 from shares.wording import spoken_addition
 
@@ -86,10 +86,11 @@ class Added:
     added: int
     known: int  # had been in the library before
     waiting: int  # still being prepared, so not added
+    withheld: int  # can't be cleaned, so they are not passed on
     gone: int  # no longer in the link
 
     def __str__(self) -> str:
-        return spoken_addition(self.added, self.known, self.waiting, self.gone)
+        return spoken_addition(self.added, self.known, self.waiting, self.withheld, self.gone)
 
 
 @transaction.atomic
@@ -106,11 +107,15 @@ def add(share: Share, recipient: User, positions: set[int] | None, *, now: datet
     found = locked.filter(pk=share.pk).first()
     if found is None or not found.is_open_at(now):
         raise NotOpenError
-    wanted = found.items.shown().in_order()
+    wanted = found.items.shown().with_copies(found.level).order_by("position")
     items = list(wanted if positions is None else wanted.filter(position__in=positions))
-    ready = [item for item in items if not item.source.stills.is_waiting]
-    files = {item.pk: passed_on(item, found) for item in ready}
-    before, assets = _take_in(files.values(), found.sender, recipient, now=now)
+    files = {
+        item.pk: file
+        for item in items
+        if not item.source.stills.is_waiting and (file := passed_on(item, found, now=now))
+    }
+    sender = found.sender if found.shows_sender else None
+    before, assets = _take_in(files.values(), sender, recipient, now=now)
     Keep.objects.bulk_create(
         (
             Keep(item_id=pk, recipient=recipient, asset_id=assets[file.blob_id])
@@ -120,16 +125,18 @@ def add(share: Share, recipient: User, positions: set[int] | None, *, now: datet
     )
     open_received(found, recipient, now=now)
     known = sum(file.blob_id in before for file in files.values())
+    withheld = sum(file_state_of(item, found) == FileState.WITHHELD for item in items)
     return Added(
-        added=len(ready) - known,
+        added=len(files) - known,
         known=known,
-        waiting=len(items) - len(ready),
+        waiting=len(items) - len(files) - withheld,
+        withheld=withheld,
         gone=len(positions) - len(items) if positions else 0,
     )
 
 
 def _take_in(
-    files: Iterable[PassedOn], sender: User, recipient: User, *, now: datetime
+    files: Iterable[PassedOn], sender: User | None, recipient: User, *, now: datetime
 ) -> tuple[set[int], dict[int, int]]:
     """Make assets of files; return which blobs were in the library, and the assets of all by blob."""
     facts = {file.blob_id: file.facts for file in files}
@@ -143,6 +150,7 @@ def _take_in(
                 owner=recipient,
                 blob_id=blob,
                 sender=sender,
+                hides_sender=sender is None,
                 received_at=now,
                 added_at=now,
                 **asdict(facts[blob]),

@@ -8,7 +8,7 @@ from django.urls import reverse
 from library.models import User
 from library.processing.values import RenditionKind
 from library.tiles import Picture, Tile
-from shares.disclosure import Shown, shown
+from shares.disclosure import FileState, Shown, shown
 from shares.models import Receipt, Share, ShareItem, ShareItemQuerySet, in_library_of
 
 PAGE_ITEMS = 200
@@ -78,7 +78,7 @@ def recipient_of(share: Share, member: User | None) -> User | None:
 
 def items_for(share: Share, recipient: User | None) -> ShareItemQuerySet:
     """Return what a share shows, in order; for a recipient with `is_in_library`."""
-    items = share.items.shown().in_order()
+    items = share.items.shown().with_copies(share.level).order_by("position")
     return items.annotate(is_in_library=in_library_of(recipient)) if recipient else items
 
 
@@ -92,7 +92,7 @@ def tiles_page(share: Share, recipient: User | None, *, after: int) -> TilesPage
 
 
 def decided_tiles(share: Share, recipient: User | None, positions: Iterable[int]) -> list[Tile]:
-    """Return the tiles at these positions that no longer wait for their picture."""
+    """Return the tiles at these positions that no longer wait for their picture or file."""
     items = items_for(share, recipient).filter(position__in=list(positions))
     tiles = [_tile(item, share) for item in items]
     return [tile for tile in tiles if not tile.is_waiting]
@@ -125,7 +125,8 @@ def tile_of(item: Shown, token: str) -> Tile:
         field="item",
         value=str(item.position),
         is_video=item.is_video,
-        is_waiting=item.is_waiting,
+        is_waiting=item.is_waiting or item.file_state == FileState.PREPARING,
+        is_withheld=item.file_state == FileState.WITHHELD,
         width_px=item.width_px,
         height_px=item.height_px,
         placeholder=item.placeholder,
@@ -138,7 +139,9 @@ def picture_of(item: Shown, token: str) -> Picture:
     """Describe an item on a page of its own."""
     return Picture(
         tile=tile_of(item, token),
-        file_url=reverse("shares:file", args=[token, item.position]),
+        file_url=reverse("shares:file", args=[token, item.position])
+        if item.file_state == FileState.READY
+        else "",
         preview_url=_rendition_url(token, item.position, RenditionKind.PREVIEW),
         poster_url=_rendition_url(token, item.position, RenditionKind.POSTER),
     )

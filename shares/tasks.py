@@ -1,9 +1,20 @@
-"""Periodic work of shares."""
+"""Doorbells and periodic work of shares."""
 
 from celery import shared_task
 from django.utils import timezone
 
+from library import work
+from library.processing.errors import MediaError
+from library.workers import goes_on
+from shares.cleaning import make_clean_copy
 from shares.expiry import end_expired
+from shares.models import CleanCopy
+
+
+@shared_task
+def clean_copies_task() -> None:
+    """Make clean copies until none are due; does nothing when none are."""
+    work.run(CleanCopy, make_clean_copy, expected=MediaError, clock=timezone.now, is_wanted=goes_on)
 
 
 @shared_task

@@ -1,5 +1,7 @@
 """Counts in words, as titles and as parts of a sentence."""
 
+from collections.abc import Mapping
+
 
 def automatic_title(photos: int, videos: int) -> str:
     """Return "3 Photos, 1 Video": what a share is called while nobody has named it."""
@@ -11,9 +13,9 @@ def spoken_counts(photos: int, videos: int) -> str:
     return " and ".join(_counted(photos, "photo") + _counted(videos, "video")) or "nothing"
 
 
-def spoken_addition(added: int, known: int, waiting: int, gone: int) -> str:
+def spoken_addition(added: int, known: int, waiting: int, withheld: int, gone: int) -> str:
     """Return what became of items that somebody wanted to add: "9 added. 3 are still being prepared."."""
-    if known and not (added or waiting or gone):
+    if known and not (added or waiting or withheld or gone):
         return (
             "This is in your library already."
             if known == 1
@@ -23,9 +25,35 @@ def spoken_addition(added: int, known: int, waiting: int, gone: int) -> str:
         f"{added:,} added." if added else "Nothing was added.",
         _some(known, "was in your library already", "were in your library already"),
         _some(waiting, "is still being prepared", "are still being prepared"),
+        _some(
+            withheld,
+            "can't be cleaned, so it is not passed on",
+            "can't be cleaned, so they are not passed on",
+        ),
         _some(gone, "is no longer in this link", "are no longer in this link"),
     ]
     return " ".join(filter(None, sentences))
+
+
+# Kinds of what a file tells beside its picture, in the order of how much they give away
+_CARRIED = {
+    "location": "a location",
+    "person": "a name",
+    "serial": "a serial number",
+    "caption": "a caption",
+    "camera": "its camera",
+    "software": "the name of a program",
+    "hidden": "hidden parts",
+}
+
+
+def spoken_reveals(counts: Mapping[str, int]) -> str:
+    """Return how many files carry what: "3 carry a location, 2 a serial number, 4 a caption"."""
+    told = [(counts[kind], words) for kind, words in _CARRIED.items() if counts.get(kind)]
+    sentence = ", ".join(f"{number:,} {words}" for number, words in told)
+    number, _, rest = sentence.partition(" ")
+    verb = "carries" if number == "1" else "carry"
+    return f"{number} {verb} {rest}" if sentence else ""
 
 
 def _some(number: int, one: str, several: str) -> str:

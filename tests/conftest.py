@@ -23,6 +23,8 @@ from library.stills import make_stills
 from library.work import claim
 from shares.models import Share
 from shares.publishing import publish_share
+from shares.terms import Terms
+from tests.rows import AS_THEY_ARE
 
 CORPUS = Path(os.environ.get("CORPUS_DIR", settings.BASE_DIR.parent / "shared" / "corpus"))
 PASSWORD = "a long enough sentence"
@@ -168,12 +170,19 @@ def make_asset(db, alice) -> Callable[..., Asset]:
 
 @pytest.fixture
 def make_share(db, make_asset) -> Callable[..., Share]:
-    def make(assets: list[Asset] | None = None, *, days: float = 30, **fields: object) -> Share:
+    def make(
+        assets: list[Asset] | None = None,
+        *,
+        days: float = 30,
+        terms: Terms = AS_THEY_ARE,
+        **fields: object,
+    ) -> Share:
         assets = assets if assets is not None else [make_asset(), make_asset()]
         now = timezone.now()
         share = publish_share(
             assets[0].owner,
             [asset.uuid for asset in assets],
+            terms=terms,
             max_items=len(assets),
             now=now,
             lifetime=timedelta(days=max(days, 1)),

@@ -8,7 +8,11 @@ from django.utils import timezone
 
 from library.models import Asset, Blob, Stills, User
 from library.processing.errors import MediaError
+from library.processing.metadata.values import Level, Privacy
 from library.work import run
+from shares.terms import Terms
+
+AS_THEY_ARE = Terms(Level(Privacy.EVERYTHING))  # of a link whose files are passed on untouched
 
 _numbers = count(1)
 OF_STILLS = {field.name for field in Stills._meta.fields} - {"id", "owner", "source"}

@@ -66,6 +66,7 @@ class Asset(models.Model):
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    hides_sender = models.BooleanField(default=False)  # they passed it along without their name
     removed_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Self]] = AssetQuerySet.as_manager()
@@ -110,6 +111,8 @@ class Asset(models.Model):
         """Return "From Jane" for what came by a link; empty for an own upload."""
         if self.received_at is None:
             return ""
+        if self.hides_sender:
+            return "From someone"
         return f"From {self.sender.display_name if self.sender else 'a deleted account'}"
 
     @property

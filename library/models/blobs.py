@@ -89,10 +89,11 @@ class Stills(Work):
     The work is `thumbnail` with `preview` or `poster`; they are Rendition rows.
     """
 
-    WORK_VERSION: ClassVar[int] = 1
+    WORK_VERSION: ClassVar[int] = 2
 
     source = OneToOneBlobKey(role="source", related_name="stills")
     placeholder = models.CharField(max_length=7, default="")  # average colour, #rrggbb
+    reveals = models.JSONField(null=True)  # kinds of what the file tells; null until it was read
     prepared_at = models.DateTimeField(null=True)
 
     class Meta(Work.Meta):

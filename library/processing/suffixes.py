@@ -15,6 +15,11 @@ _ALSO = {
 _OURS = {form.content_type: form.extension for form in FORMATS.values()}
 
 
+def own_suffix(content_type: str) -> str:
+    """Return the ending that we write for a type, with its dot; empty for a type that is none of ours."""
+    return _OURS.get(content_type, "")
+
+
 def with_true_suffix(name: str, content_type: str) -> str:
     """Return the name, ending as a file of this type does: "page.html" of a JPEG is "page.html.jpg".
 

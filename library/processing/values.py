@@ -13,6 +13,7 @@ MAX_TEXT_LENGTH = 120
 MAX_NUMBER = (1 << 31) - 1  # what a database's integer holds
 
 _COLOR = re.compile(r"#[0-9a-f]{6}")
+_KIND = re.compile(r"[a-z]{1,20}")
 
 
 class MediaKind(StrEnum):
@@ -124,11 +125,15 @@ class RenderedFile:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A file's facts, the pictures made of it, and its average color as "#rrggbb"."""
+    """A file's facts, the pictures made of it, and its average color as "#rrggbb".
+
+    `reveals` are the kinds of what the file tells beside its picture, as `metadata.values.Kind` has them.
+    """
 
     facts: Facts
     renditions: tuple[RenderedFile, ...]
     placeholder: str
+    reveals: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -136,6 +141,7 @@ class Rendered:
             "facts": self.facts.to_json(),
             "renditions": [asdict(file) for file in self.renditions],
             "placeholder": self.placeholder,
+            "reveals": list(self.reveals),
         }
 
     @classmethod
@@ -154,4 +160,7 @@ class Rendered:
                 raise ValueError(file)
         if not _COLOR.fullmatch(data["placeholder"]):
             raise ValueError(data["placeholder"])
-        return cls(Facts.from_json(data["facts"]), renditions, data["placeholder"])
+        reveals = tuple(data["reveals"])
+        if not all(type(kind) is str and _KIND.fullmatch(kind) for kind in reveals):
+            raise ValueError(reveals)
+        return cls(Facts.from_json(data["facts"]), renditions, data["placeholder"], reveals)

@@ -1,11 +1,15 @@
 """What is in a link."""
 
-from typing import ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, FilteredRelation, OuterRef, Q, Subquery
 
 from library.models import Asset, BlobKey
+
+if TYPE_CHECKING:
+    from library.processing.metadata.values import Level
+    from shares.models.copies import CleanCopy
 
 IS_VIDEO = Q(source__content_type__startswith="video/")  # of an item, be its asset there or not
 FIRST_ITEMS = 3
@@ -21,8 +25,20 @@ class ShareItemQuerySet(models.QuerySet["ShareItem"]):
         return self.filter(in_library | Q(kept=True), removed_at=None)
 
     def in_order(self) -> Self:
-        """Order by position, with all that a tile or a download needs."""
+        """Order by position, with all that a tile needs; a download needs `with_copies` too."""
         return self.select_related("asset", "source__stills").order_by("position")
+
+    def at_level(self, level: "Level") -> Self:
+        """Join each item's clean copy of this level, as `copy`, to ask for it or read from it."""
+        of_level = Q(
+            source__clean_copies__privacy=level.privacy,
+            source__clean_copies__hides_dates=level.hides_dates,
+        )
+        return self.annotate(copy=FilteredRelation("source__clean_copies", condition=of_level))
+
+    def with_copies(self, level: "Level") -> Self:
+        """Have each item's clean copy of this level at hand: what recipients get of it."""
+        return self.at_level(level).select_related("asset", "source__stills", "copy__blob")
 
     def counted_by_share(self) -> models.QuerySet["ShareItem", tuple[int, int, int]]:
         """Return (share, photos, videos) of each share that has any of these items."""
@@ -48,6 +64,8 @@ class ShareItem(models.Model):
     facts = models.JSONField(null=True)  # AssetFacts, for when the asset is gone
     kept = models.BooleanField(default=False)  # stays in the link when the asset is deleted
     removed_at = models.DateTimeField(null=True)
+
+    copy: "CleanCopy | None" = None  # what `with_copies` joins; without it there is none
 
     objects = ShareItemQuerySet.as_manager()
 

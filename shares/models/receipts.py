@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from library.models import Asset
+from shares.models.copies import CleanCopy
 from shares.models.items import ShareItem, with_first_items
 from shares.models.shares import Share
 
@@ -117,7 +118,10 @@ class Keep(models.Model):
 
 
 def in_library_of(recipient: "User") -> Q:
-    """Return the condition of an item that this person's library holds it, wherever they had it from."""
+    """Return the condition of an item that this person's library holds it or a clean copy, from wherever."""
     own = Asset.objects.filter(owner=recipient, removed_at=None, blob=OuterRef("source"))
     kept = Keep.objects.filter(recipient=recipient, asset__removed_at=None, item=OuterRef("pk"))
-    return Q(Exists(own) | Exists(kept))
+    copies = CleanCopy.objects.filter(
+        source=OuterRef("source"), blob__assets__owner=recipient, blob__assets__removed_at=None
+    )
+    return Q(Exists(own) | Exists(kept) | Exists(copies))

@@ -9,7 +9,9 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
+from library.processing.metadata.values import Level, Privacy
 from shares.models.items import ShareItem, with_first_items
+from shares.terms import Terms
 from shares.tokens import masked, new_token
 
 
@@ -44,8 +46,10 @@ class Share(models.Model):
     """A snapshot of which items somebody passes along, under one link."""
 
     class Privacy(models.TextChoices):
-        """What recipients get; `everything` is the files as they are."""
+        """What recipients get beside the pictures; `everything` is the files as they are."""
 
+        CLEAN = "clean"
+        LOCATION = "location"
         EVERYTHING = "everything"
 
     sender = models.ForeignKey(
@@ -53,7 +57,9 @@ class Share(models.Model):
     )
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
-    privacy = models.CharField(max_length=10, choices=Privacy.choices)
+    privacy = models.CharField(max_length=10, choices=Privacy.choices, default=Privacy.CLEAN)
+    hides_dates = models.BooleanField(default=False)
+    shows_sender = models.BooleanField(default=True)
     next_position = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -85,7 +91,11 @@ class Share(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_at__gt=models.F("created_at")),
                 name="%(app_label)s_%(class)s_expires_after_it_was_made",
-            )
+            ),
+            models.CheckConstraint(
+                condition=~Q(privacy="everything", hides_dates=True),
+                name="%(app_label)s_%(class)s_everything_hides_nothing",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -99,6 +109,16 @@ class Share(models.Model):
     def public_url(self) -> str:
         """Return the whole link, from the configured origin."""
         return settings.PUBLIC_BASE_URL + self.get_absolute_url()
+
+    @property
+    def level(self) -> Level:
+        """Return how much of its files is passed on."""
+        return Level(Privacy(self.privacy), hides_dates=self.hides_dates)
+
+    @property
+    def terms(self) -> Terms:
+        """Return what its recipients may have and know."""
+        return Terms(self.level, shows_sender=self.shows_sender)
 
     def is_open_at(self, moment: datetime) -> bool:
         """Tell whether the link works then; the rule of `ShareQuerySet.open_at` in Python."""

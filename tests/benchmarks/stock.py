@@ -31,6 +31,7 @@ from shares.models import Share
 from shares.publishing import publish_share
 from tests.landscapes import landscape
 from tests.patience import PATIENCE_SECONDS
+from tests.rows import AS_THEY_ARE
 from tests.site import Site
 
 _chance = random.Random(7)
@@ -72,6 +73,7 @@ def _share(owner: User, assets: list[Asset]) -> Share:
     return publish_share(
         owner,
         [asset.uuid for asset in assets],
+        terms=AS_THEY_ARE,
         max_items=len(assets),
         now=timezone.now(),
         lifetime=timedelta(days=30),

@@ -13,6 +13,7 @@ from datetime import timedelta
 from django.utils import timezone
 from library.models import User
 from shares.pasting import receive_pasted
+from tests.rows import AS_THEY_ARE
 from shares.publishing import publish_share
 from shares.receiving import add, open_received
 alice, bob = (User.objects.get(email=each) for each in ({alice!r}, {bob!r}))
@@ -23,7 +24,10 @@ assets = list(alice.assets.order_by("taken_at"))
 now = timezone.now()
 for n in range({count}):
     chosen = [asset.uuid for asset in (assets[n:] + assets)[: n % 5 + 2]]
-    share = publish_share(alice, chosen, max_items=99, now=now, lifetime=timedelta(days=30 - n))
+    lifetime = timedelta(days=30 - n)
+    share = publish_share(
+        alice, chosen, terms=AS_THEY_ARE, max_items=99, now=now, lifetime=lifetime
+    )
     if n % 3 == 2:
         open_received(share, bob, now=now)
         add(share, bob, {{1, 2}}, now=now)

@@ -1,6 +1,7 @@
 """While nothing is prepared yet the link works, says so, and the pictures appear by themselves."""
 
 import signal
+import zipfile
 from pathlib import Path
 
 import psutil
@@ -48,6 +49,7 @@ def test_a_link_works_from_the_first_second_and_fills_by_itself(
     for box in member.locator(".tile[data-waiting]").get_by_role("checkbox").all():
         box.click()
     member.get_by_role("button", name="Share").click()
+    member.get_by_label("Include all photo data").check()
     member.get_by_role("button", name="Copy Link").click()
     expect(member.get_by_text(PREPARING)).to_be_visible()
     expect(member.get_by_text("0 of 4 ready. The link works already.")).to_be_visible()
@@ -55,7 +57,7 @@ def test_a_link_works_from_the_first_second_and_fills_by_itself(
 
     carol = open_page()
     carol.goto(link)
-    expect(carol.get_by_text("0 of 4 are ready to be seen")).to_be_visible()
+    expect(carol.get_by_text("0 of 4 are ready")).to_be_visible()
     expect(carol.get_by_text("Being prepared", exact=True)).to_have_count(4)
     with carol.expect_download() as download:
         carol.get_by_role("button", name="Download").click()
@@ -68,8 +70,39 @@ def test_a_link_works_from_the_first_second_and_fills_by_itself(
 
     expect(member.get_by_text("All 4 are ready")).to_be_visible()
     expect(carol.locator(".tile img")).to_have_count(4)
-    expect(carol.get_by_text("ready to be seen")).to_have_count(0)
+    expect(carol.get_by_text("of 4 are ready")).to_have_count(0)
     assert places(carol) == before, "nothing jumps"
+
+
+def test_a_clean_link_gives_no_file_until_it_is_cleaned_and_then_by_itself(
+    member: Page, open_page, sleeping_worker, paintings: list[Path], tmp_path: Path
+):
+    upload(member, paintings[7:9])
+    member.goto("/library/")
+    member.get_by_role("button", name="Select").click()
+    for box in member.locator(".tile[data-waiting]").get_by_role("checkbox").all():
+        box.click()
+    member.get_by_role("button", name="Share").click()
+    member.get_by_role("button", name="Copy Link").click()
+    link = member.get_by_role("textbox", name="Link").input_value()
+
+    carol = open_page()
+    carol.goto(link)
+    expect(carol.get_by_text("They can be downloaded once they are cleaned.")).to_be_visible()
+    expect(carol.get_by_role("button", name="Download").first).to_be_disabled()
+    assert carol.request.get(f"{link}1/file").status == 503
+    assert carol.request.get(f"{link}archive").status == 503
+
+    wake(sleeping_worker)
+
+    expect(carol.locator(".tile img")).to_have_count(2)
+    expect(carol.get_by_role("button", name="Download").first).to_be_enabled()
+    expect(carol.get_by_text("of 2 are ready")).to_have_count(0)
+    with carol.expect_download() as download:
+        carol.get_by_role("button", name="Download").first.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert [name.partition(".")[0] for name in archive.namelist()] == ["Photo 001", "Photo 002"]
+    expect(member.get_by_text("location and personal data are removed")).to_be_visible()
 
 
 def test_a_killed_worker_comes_back_and_goes_on(member: Page, site: Site, paintings: list[Path]):

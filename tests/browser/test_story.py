@@ -75,6 +75,7 @@ def test_from_an_upload_to_a_stopped_link(open_page, site: Site, files: list[Pat
     expect(alice.get_by_text("10 selected")).to_be_visible()
     alice.get_by_role("button", name="Share").click()
     expect(alice.get_by_role("heading", name="9 Photos, 1 Video")).to_be_visible()
+    alice.get_by_label("Include all photo data").check()
     before = timezone.now().replace(microsecond=0)
     alice.get_by_role("button", name="Copy Link").click()
     expect(alice.get_by_text("Link copied.")).to_be_visible()

@@ -146,6 +146,7 @@ def test_publishing_what_is_deleted_at_that_moment_is_refused_or_done_and_never_
             + """
 import json
 from shares.publishing import publish_share
+from tests.rows import AS_THEY_ARE
 now, ends = timezone.now(), []
 for _ in range(20):
     blobs = make_blobs(3)
@@ -154,7 +155,8 @@ for _ in range(20):
                              taken_at=now, taken_from="upload", added_at=now) for blob in blobs]
     uuids = [asset.uuid for asset in assets]
     def publish():
-        share = publish_share(alice, uuids, max_items=9, now=now, lifetime=timedelta(days=1))
+        share = publish_share(alice, uuids, terms=AS_THEY_ARE, max_items=9, now=now,
+                              lifetime=timedelta(days=1))
         return share.items.count()
     ends.append(at_once(publish, lambda: assets[1].delete()[0])[0])
 print(json.dumps(ends))

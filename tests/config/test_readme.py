@@ -5,7 +5,11 @@ from pathlib import Path
 
 from django.conf import settings
 
+from library.processing.metadata.policy import ROWS, Row, allowed
+from library.processing.metadata.values import Level, Privacy
+
 ROOT = Path(settings.BASE_DIR)
+LEVELS = (Level(), Level(hides_dates=True), Level(Privacy.LOCATION))
 FOUND_BY_DJANGO = {"management", "migrations", "static", "templatetags"}
 
 
@@ -38,3 +42,25 @@ def test_every_room_is_on_the_map():
     }
 
     assert rooms - set(places()) == set()
+
+
+def stays(row: Row, level: Level) -> str:
+    is_allowed = (row.directory, row.tag) in allowed(level, beside_gain_map=True)
+    return "stays" if is_allowed else "goes"
+
+
+def test_the_table_of_what_stays_is_the_one_that_the_proof_enforces():
+    text = (ROOT / "README.md").read_text()
+    table = text.partition("## What recipients get")[2].partition("\n## ")[0]
+    told = {
+        tag: tuple(level.strip() for level in levels.split("|"))
+        for first, levels in re.findall(r"^\| (.*?) \| (.*) \|$", table, re.MULTILINE)
+        for tag in re.findall(r"`(\w+)`", first)
+    }
+
+    enforced = {
+        row.name.partition(":")[0]: (*(stays(row, level) for level in LEVELS), "stays")
+        for row in ROWS
+    }
+    assert {tag: told[tag] for tag in enforced} == enforced
+    assert set(told) - set(enforced) <= {"irot", "imir", "clean", "location", "everything"}

@@ -16,6 +16,7 @@ from library.blobs import storage
 from library.models import Asset, Blob, Stills, User
 from shares.models import Keep, Receipt, Share
 from shares.publishing import publish_share, stop_share
+from tests.rows import AS_THEY_ARE
 from shares.receiving import NotOpenError, add, decline_share, open_received
 
 class Closed:
@@ -37,8 +38,8 @@ def share_of(sender, count):
     assets = Asset.objects.bulk_create(
         Asset(owner=sender, blob=blob, name="1.jpg", kind="photo", width_px=4, height_px=3,
               taken_at=now, taken_from="exif", added_at=now) for blob in blobs)
-    return publish_share(sender, [asset.uuid for asset in assets], max_items=count, now=now,
-                         lifetime=timedelta(days=30))
+    return publish_share(sender, [asset.uuid for asset in assets], terms=AS_THEY_ARE,
+                         max_items=count, now=now, lifetime=timedelta(days=30))
 
 def adding(share, recipient, positions=None):
     def act():
@@ -115,8 +116,8 @@ def test_two_links_with_the_same_items_and_overlapping_choices_do_not_wait_for_e
         """
 alice, bob = person("Alice"), person("Bob")
 first = share_of(alice, 30)
-second = publish_share(alice, list(alice.assets.values_list("uuid", flat=True)), max_items=30,
-                       now=timezone.now(), lifetime=timedelta(days=30))
+second = publish_share(alice, list(alice.assets.values_list("uuid", flat=True)), terms=AS_THEY_ARE,
+                       max_items=30, now=timezone.now(), lifetime=timedelta(days=30))
 acts = [adding(share, bob, set(range(start, start + 20))) for share in (first, second)
         for start in (1, 6, 11)] * 3
 ends = at_once(*acts)

@@ -17,6 +17,7 @@ from shares.my_links import links_page
 from shares.publishing import stop_share
 from tests.conftest import signed_in
 from tests.shares.helpers import many_assets, nothing_is_written, steps_of
+from tests.shares.planted import planted
 
 HTMX = {"HX-Request": "true"}
 JSON = {"Accept": "application/json"}
@@ -242,8 +243,60 @@ def test_the_sheet_says_what_they_will_see_and_until_when(headers, alice, as_ali
     assert "2 Photos" in html
     ends = [moment + timedelta(days=30) for moment in (before, timezone.now())]
     assert any(f"{end:%-d %B %Y}" in html for end in ends)
-    assert "Your name, <bdi>Alice Doe</bdi>, and the files as they are" in html
-    assert "Nothing is removed" in html
+    assert 'Show my name <bdi class="quiet small">Alice Doe</bdi>' in html
+    assert checked(html) == ["clean", "shows_sender"]
+    assert "Nothing is removed" in html  # of the choice that includes all
+
+
+def checked(html: str) -> list[str]:
+    """Return what is chosen in a sheet: the level, and the names of the switches that are on."""
+    boxes = re.findall(r"<input (?=[^>]*\bchecked\b)[^>]*>", html)
+    return [
+        match[1]
+        for box in boxes
+        if (match := re.search(r'value="(\w+)"', box) or re.search(r'name="(\w+)"', box))
+    ]
+
+
+def test_the_sheet_counts_what_the_chosen_pictures_carry(alice, as_alice, make_asset):
+    assets = [make_asset(data=planted()), make_asset(data=planted()), make_asset()]
+    video = many_assets(alice, 1, kind="video")
+    ids = [str(asset.uuid) for asset in [*assets, *video]]
+
+    html = words(as_alice.post(reverse("shares:new"), {"asset": ids}))
+
+    assert "2 carry a location, 2 a name, 2 a serial number, 2 a caption, 2 its camera" in html
+    assert "1 video can’t be cleaned yet" in html
+
+
+@pytest.mark.parametrize(
+    ("form", "privacy", "hides_dates", "shows_sender"),
+    [
+        ({}, "clean", False, False),
+        ({"privacy": "location", "shows_sender": "on"}, "location", False, True),
+        ({"privacy": "clean", "hides_dates": "on"}, "clean", True, False),
+        ({"privacy": "everything", "shows_sender": "on"}, "everything", False, True),
+    ],
+)
+def test_a_link_is_made_as_the_sheet_says(
+    form, privacy, hides_dates, shows_sender, as_alice, make_asset
+):
+    as_alice.post(reverse("shares:links"), {"asset": [str(make_asset().uuid)], **form})
+
+    share = Share.objects.get()
+    made = (share.privacy, share.hides_dates, share.shows_sender)
+    assert made == (privacy, hides_dates, shows_sender)
+
+
+@pytest.mark.parametrize(
+    "form", [{"privacy": "all"}, {"privacy": "everything", "hides_dates": "on"}], ids=str
+)
+def test_choices_that_make_no_sense_are_refused_in_words(form, as_alice, make_asset):
+    response = as_alice.post(reverse("shares:links"), {"asset": [str(make_asset().uuid)], **form})
+
+    assert response.status_code == 400
+    assert "choose" in words(response).lower()
+    assert not Share.objects.exists()
 
 
 def test_the_sheet_over_the_grid_does_not_echo_the_selection(alice, as_alice):

@@ -101,7 +101,9 @@ def test_no_number_of_a_row_reaches_strangers(make_user, carol):
     sender = make_user(pk=7_110_001)
     assets = many_assets(sender, 3, first_pk=7_220_001)
     end = now + timedelta(days=30)
-    share = Share.objects.create(pk=7_330_001, sender=sender, created_at=now, expires_at=end)
+    share = Share.objects.create(
+        pk=7_330_001, sender=sender, privacy="everything", created_at=now, expires_at=end
+    )
     ShareItem.objects.bulk_create(
         ShareItem(pk=7_440_000 + n, share=share, position=n, asset=asset, source=asset.blob)
         for n, asset in enumerate(assets, start=1)

@@ -85,6 +85,14 @@ document.addEventListener("submit", (event) => {
   makeAndCopy(event.target, event.submitter);
 });
 
+// All photo data hides no dates: the two exclude each other.
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "privacy") return;
+  const hides = event.target.closest("[data-terms]").querySelector("[name=hides_dates]");
+  hides.disabled = event.target.value === "everything";
+  if (hides.disabled) hides.checked = false;
+});
+
 // A sheet that names items which are gone: they are no longer selected.
 dialog.addEventListener("htmx:afterSwap", () => {
   const gone = dialog.querySelector("[data-gone]")?.dataset.gone;

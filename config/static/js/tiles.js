@@ -13,7 +13,7 @@ async function ask() {
       const response = await fetch(address, { headers: { Accept: "text/html" }, redirect: "error" });
       if (response.status >= 500) throw new Error("not now");
       if (!response.ok) return; // the link has ended, or we are signed out: the next page says so
-      place(await response.text());
+      if (place(await response.text())) await tellFacts();
       wait = 700;
     } catch {
       wait = Math.min(wait * 2, 15000); // offline, or the site is starting: ask more rarely
@@ -22,18 +22,40 @@ async function ask() {
   setTimeout(ask, wait);
 }
 
+function parsed(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+// Returns whether there was any.
 function place(html) {
-  const fresh = new DOMParser().parseFromString(html, "text/html");
-  for (const tile of fresh.querySelectorAll(".tile")) {
+  const tiles = parsed(html).querySelectorAll(".tile");
+  for (const tile of tiles) {
     const old = document.getElementById(tile.id);
     if (!old) continue;
     const box = old.querySelector(".tick input");
-    tile.querySelector(".tick input").checked = box.checked;
+    const freshBox = tile.querySelector(".tick input"); // none where nothing is passed along
+    if (freshBox) freshBox.checked = box.checked;
     const focused = old.contains(document.activeElement) ? (document.activeElement === box ? ".tick input" : "a") : null;
     old.replaceWith(tile);
-    if (focused) tile.querySelector(focused).focus({ preventScroll: true });
+    if (focused) tile.querySelector(focused)?.focus({ preventScroll: true });
   }
-  if (!grid.querySelector(".tile[data-waiting], .more")) document.querySelector("[data-unsettled]")?.remove();
+  return tiles.length > 0;
+}
+
+// How much is ready, and whether there is anything to download: told anew.
+async function tellFacts() {
+  const facts = document.querySelector("[data-facts]");
+  if (!facts) return;
+  const response = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+  if (!response.ok) return;
+  const fresh = parsed(await response.text());
+  const open = facts.querySelector("details")?.open;
+  facts.replaceChildren(...fresh.querySelector("[data-facts]").childNodes);
+  facts.dispatchEvent(new Event("htmx:load", { bubbles: true })); // its times are to be told in words
+  if (open) facts.querySelector("details").open = true;
+  for (const button of document.querySelectorAll("[data-downloads]")) {
+    button.disabled = fresh.querySelector("[data-downloads]").disabled;
+  }
 }
 
 setTimeout(ask, 300);

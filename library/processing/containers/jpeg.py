@@ -19,8 +19,10 @@ BEHIND_CODED = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _EXIF = b"Exif\0\0"
 
 
-def parts(data: FileWindow) -> Iterator[Part]:
+def parts(data: FileWindow, start: int = 0) -> Iterator[Part]:
     """Yield the start, each segment, after each SOS its coded data as kind b"", and the end.
+
+    A file can hold several pictures, one behind the other: each begins at a `start` of its own.
 
     What lies between segments belongs to none. Coded data is searched for its end only when the
     walk goes on behind it.
@@ -28,8 +30,8 @@ def parts(data: FileWindow) -> Iterator[Part]:
     Raises:
         DamagedMediaError: there is no end to its segments.
     """
-    yield Part(bytes((SOI,)), 0, 2, 2, 2)
-    at = 2
+    at = start + 2
+    yield Part(bytes((SOI,)), start, at, at, at)
     for _ in range(MAX_PARTS):
         at = data.search(MARKER, at, length=2)
         head = data[at : at + 4] if at >= 0 else b""

@@ -9,6 +9,7 @@ from typing import Any
 
 from library.processing.errors import ProcessingFailedError, error_from_code
 from library.processing.formats import FORMATS
+from library.processing.metadata.values import CLEAN_FILE, Cleaning, Kind, Level, Verdict
 from library.processing.sandbox.pool import ServerPool
 from library.processing.values import Facts, PixelLimits, Rendered
 
@@ -84,18 +85,65 @@ class Sandbox:
                 raise ProcessingFailedError(NONSENSE)
         return rendered
 
+    def clean(
+        self, path: Path, folder: Path, level: Level, *, limits: PixelLimits, wall_seconds: float
+    ) -> tuple[Cleaning, Path]:
+        """Write what is passed on of a file at this level into the folder, proved; return its path too.
+
+        There is nothing at that path where the verdict is `withheld`.
+
+        Raises:
+            MediaError: the process died, or ran out of time or memory.
+            FileNotFoundError: there is no such file or folder.
+        """
+        arguments = {
+            **_arguments(path, limits),
+            "folder": str(folder.resolve(strict=True)),
+            "privacy": level.privacy,
+            "hides_dates": level.hides_dates,
+        }
+        answer = self._call("clean", arguments, wall_seconds, source_bytes=path.stat().st_size)
+        with _sense():
+            made = Cleaning.from_json(answer)
+        written = folder / CLEAN_FILE
+        is_there = written.is_file() and not written.is_symlink()
+        if is_there == (made.verdict == Verdict.WITHHELD):
+            raise ProcessingFailedError(NONSENSE)
+        return made, written
+
+    def read(self, path: Path, *, wall_seconds: float = 10) -> list[dict[str, str]]:
+        """Return what a file would reveal, each fact with `kind`, `name` and `text`.
+
+        Raises:
+            MediaError: the file is unsupported, or its reading failed.
+            FileNotFoundError: there is no such file.
+        """
+        answer = self._call("read", {"path": str(path.resolve(strict=True))}, wall_seconds)
+        with _sense():
+            return [
+                {"kind": Kind(fact["kind"]), "name": str(fact["name"]), "text": str(fact["text"])}
+                for fact in answer["facts"]
+            ]
+
     def close(self) -> None:
         """End the servers; the next call starts another."""
         self._pool.close()
 
     def _call(
-        self, function: str, arguments: dict[str, Any], wall_seconds: float
+        self,
+        function: str,
+        arguments: dict[str, Any],
+        wall_seconds: float,
+        *,
+        source_bytes: int = 0,
     ) -> dict[str, Any]:
+        """Ask; `source_bytes` more may be written than pictures need."""
         request = {
             "function": function,
             "arguments": arguments,
             "memory_bytes": self._memory_bytes,
             "wall_seconds": wall_seconds,
+            "source_bytes": 2 * source_bytes,
         }
         line = json.dumps(request).encode() + b"\n"
         seconds = wall_seconds + GRACE_SECONDS

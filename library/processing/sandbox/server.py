@@ -20,14 +20,18 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from library.processing.errors import DamagedMediaError, MediaError, ProcessingFailedError
+from library.processing.metadata.cleaning import clean
+from library.processing.metadata.reading import read, revealed
+from library.processing.metadata.values import CLEAN_FILE, Level, Privacy
 from library.processing.photos import render_photo
 from library.processing.probe import probe
 from library.processing.sandbox.fence import enclose
-from library.processing.values import MediaKind
+from library.processing.values import MediaKind, PixelLimits
 from library.processing.videos import render_video
 
 ANSWER_BYTES = 64 * 1024
@@ -137,7 +141,7 @@ def _confine(request: dict[str, Any], writing: int, server: int) -> None:
     for limit, value in (
         (resource.RLIMIT_AS, request["memory_bytes"]),
         (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_FSIZE, FILE_BYTES + request.get("source_bytes", 0)),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
@@ -186,7 +190,38 @@ def _render(
         if facts.width_px * facts.height_px < UNSURE_PIXELS:
             raise
         raise ProcessingFailedError(UNSURE) from error
-    return rendered.to_json()
+    return replace(rendered, reveals=revealed(Path(path))).to_json()
 
 
-_FUNCTIONS: dict[str, Callable[..., dict[str, Any]]] = {"probe": _probe, "render": _render}
+def _read(path: str) -> dict[str, Any]:
+    """Tell what a file reveals, as much as an answer holds."""
+    found: list[dict[str, str]] = []
+    size = 0
+    for fact in read(Path(path)):
+        told = {"kind": fact.kind, "name": fact.name, "text": fact.text}
+        size += len(json.dumps(told))
+        if size > ANSWER_BYTES // 2:
+            break
+        found.append(told)
+    return {"facts": found}
+
+
+def _clean(
+    path: str,
+    folder: str,
+    privacy: str,
+    hides_dates: bool,  # noqa: FBT001 - by name, from JSON
+    max_pixels_jpeg: int,
+    max_pixels_other: int,
+) -> dict[str, Any]:
+    level = Level(Privacy(privacy), hides_dates=hides_dates)
+    limits = PixelLimits(jpeg=max_pixels_jpeg, other=max_pixels_other)
+    return clean(Path(path), Path(folder, CLEAN_FILE), level, limits).to_json()
+
+
+_FUNCTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "clean": _clean,
+    "probe": _probe,
+    "read": _read,
+    "render": _render,
+}
