@@ -1,13 +1,20 @@
 """What the sender of a link can choose, and what each choice would let recipients see: for the sheet."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from library.models import Asset
+from library.processing.metadata.values import Privacy
 from shares.models import Share
 from shares.terms import Terms
 from shares.wording import spoken_reveals
+
+_LET_OUT = {
+    Privacy.CLEAN: "The pictures without location and personal data.",
+    Privacy.LOCATION: "Where the pictures were taken.",
+    Privacy.EVERYTHING: "The files as they are: places, names, captions, the camera, and file names.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,33 @@ def choices_for_share(share: Share) -> Choices:
     rows = share.items.shown().values_list("source__content_type", "source__stills__reveals")
     found = [(content_type.startswith("video/"), reveals) for content_type, reveals in rows]
     return _choices(found, share.terms, share.sender.display_name)
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What recipients would get and know that they do not now, and the choice that says so."""
+
+    privacy: str
+    hides_dates: bool
+    shows_sender: bool
+    sentences: Sequence[str]
+
+
+def more_of(wanted: Terms, present: Terms) -> More:
+    """Say in sentences what a looser choice would let out."""
+    told = []
+    if wanted.level.privacy != present.level.privacy:
+        told.append(_LET_OUT[wanted.level.privacy])
+    if present.level.hides_dates and not wanted.level.hides_dates:
+        told.append("When the pictures were taken.")
+    if wanted.shows_sender and not present.shows_sender:
+        told.append("Your name.")
+    return More(
+        privacy=wanted.level.privacy,
+        hides_dates=wanted.level.hides_dates,
+        shows_sender=wanted.shows_sender,
+        sentences=told,
+    )
 
 
 def _choices(

@@ -9,7 +9,7 @@ from library.blobs.parts import Part, working_folder
 from library.blobs.storage import hold, keep, store
 from library.decoding import CLEANING_SECONDS, limits, sandbox
 from library.models import Blob
-from library.processing.metadata.values import Cleaning, Kind, Level, Privacy, Verdict
+from library.processing.metadata.values import Cleaning, Kind, Level, Verdict
 from library.stills import share_stills
 from library.work import WorkState
 from shares.models import CleanCopy, Share
@@ -20,7 +20,7 @@ def want_copies(share: Share, *, now: datetime) -> None:
 
     Call it in the transaction that makes or changes the link.
     """
-    if share.privacy == Privacy.EVERYTHING:
+    if not share.level.hides_something:
         return
     at_level = {"privacy": share.privacy, "hides_dates": share.hides_dates}
     sources = share.items.filter(removed_at=None).order_by("position").values("source")

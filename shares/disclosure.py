@@ -13,25 +13,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, Q, Sum, When
+from django.db.models import Case, When
 from django.urls import reverse
 
 from library.facts import AssetFacts
-from library.models import Blob, Rendition, User
-from library.processing.metadata.values import Privacy, Verdict
+from library.models import Blob, Rendition
+from library.processing.metadata.values import Verdict
 from library.processing.suffixes import own_suffix, with_true_suffix
 from library.processing.values import MediaKind
 from library.wording import label_of, spoken_moment
 from library.work import WorkState
 from shares.models import (
-    COPY_READY,
-    COPY_WITHHELD,
-    IS_VIDEO,
     Share,
     ShareItem,
-    in_library_of,
 )
-from shares.wording import automatic_title, spoken_counts
 from shares.zips import unique_member_names
 
 SOMEONE = "Someone"
@@ -43,78 +38,6 @@ class FileState(StrEnum):
     READY = "ready"
     PREPARING = "preparing"
     WITHHELD = "withheld"  # it can't be cleaned, so at this level it is not passed on
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A share in numbers, for its title and facts."""
-
-    photos: int
-    videos: int
-    settled: int  # their picture is prepared, or given up on, and so is their file
-    ready: int  # their file can be had
-    withheld: int  # their file can't be cleaned, so it is not passed on
-    converted: int  # their file was saved anew at full size
-    size_bytes: int  # of the files that can be had
-    in_library: int = 0  # of the viewer, where that is a recipient
-
-    @property
-    def items(self) -> int:
-        """Return how many items are shown."""
-        return self.photos + self.videos
-
-    @property
-    def title(self) -> str:
-        """Return what the share is called."""
-        return automatic_title(self.photos, self.videos)
-
-    @property
-    def spoken(self) -> str:
-        """Return "3 photos and 1 video"."""
-        return spoken_counts(self.photos, self.videos)
-
-    @property
-    def is_settled(self) -> bool:
-        """Tell whether nothing is being prepared any more."""
-        return self.settled == self.items
-
-    @property
-    def is_all_ready(self) -> bool:
-        """Tell whether every file can be had."""
-        return self.ready == self.items
-
-    @property
-    def is_all_in_library(self) -> bool:
-        """Tell whether the viewer has nothing left to add."""
-        return self.in_library == self.items
-
-
-PREPARED = Q(source__stills__prepared_at__isnull=False)
-FAILED = Q(source__stills__state=WorkState.FAILED)
-ANY = Q(pk__isnull=False)
-
-
-def summary_of(share: Share, recipient: User | None = None) -> Summary:
-    """Count what a share shows, and how much of it a recipient has, in one query."""
-    ready, withheld, stored = ANY, ~ANY, "source"
-    if _hides_something(share):
-        ready, withheld, stored = COPY_READY, COPY_WITHHELD, "copy__blob"
-    items = share.items.shown().at_level(share.level)
-    counts = items.aggregate(
-        photos=Count("pk", filter=~IS_VIDEO),
-        videos=Count("pk", filter=IS_VIDEO),
-        settled=Count("pk", filter=(PREPARED | FAILED) & (ready | withheld)),
-        ready=Count("pk", filter=ready),
-        withheld=Count("pk", filter=withheld),
-        converted=Count("pk", filter=Q(copy__verdict=Verdict.CONVERTED)),
-        size_bytes=Sum(f"{stored}__size_bytes", default=0),
-        **({"in_library": Count("pk", filter=in_library_of(recipient))} if recipient else {}),
-    )
-    return Summary(**counts)
-
-
-def _hides_something(share: Share) -> bool:
-    return share.privacy != Privacy.EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +115,7 @@ def shown(item: ShareItem, share: Share) -> Shown:
         is_waiting=stills.is_waiting,
         file_state=file_state_of(item, share),
         name=facts.name
-        if not _hides_something(share)
+        if not share.level.hides_something
         else _plain_name(item.position, content_type),
         content_type=content_type,
         label=label_of(facts.taken_at, is_video=is_video)
@@ -223,7 +146,7 @@ def _plain_label(position: int, *, is_video: bool) -> str:
 
 def file_of(item: ShareItem, share: Share) -> Blob | None:
     """Return the bytes that a recipient gets; None while there are none, or where there never will be."""
-    if not _hides_something(share):
+    if not share.level.hides_something:
         return item.source
     return item.copy.blob if item.copy else None
 
@@ -257,7 +180,7 @@ class FilesOf(NamedTuple):
 
 def files_of(share: Share, positions: set[int] | None) -> FilesOf:
     """Return the files of these positions, or of all: one query, no model instances."""
-    stored = "copy__blob" if _hides_something(share) else "source"
+    stored = "copy__blob" if share.level.hides_something else "source"
     rows = (
         share.items.shown()
         .at_level(share.level)
@@ -299,7 +222,7 @@ def _file(
     assert taken_at is not None  # noqa: S101
     return SharedFile(
         _plain_name(position, content_type)
-        if _hides_something(share)
+        if share.level.hides_something
         else with_true_suffix(name, content_type),
         share.created_at if share.hides_dates else taken_at,
         content_type.startswith("video/"),
@@ -324,7 +247,7 @@ def passed_on(item: ShareItem, share: Share, *, now: datetime) -> PassedOn | Non
     if file is None:
         return None
     facts = _facts_of(item)
-    if _hides_something(share):
+    if share.level.hides_something:
         name = _plain_name(item.position, file.content_type)
         facts = replace(facts, name=name, camera_make="", camera_model="")
     if share.hides_dates:

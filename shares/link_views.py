@@ -12,10 +12,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from library.http import MemberRequest, render
 from library.tiles import Tile
-from shares.disclosure import summary_of
+from shares.choices import choices_for_share, more_of
 from shares.models import Share
-from shares.my_links import links_page, my_link, new_link, strip_of
-from shares.publishing import SelectionRefusedError, publish_share, selected_assets, stop_share
+from shares.my_links import MyLink, links_page, my_link, new_link, strip_of
+from shares.publishing import (
+    SelectionRefusedError,
+    change_terms,
+    publish_share,
+    selected_assets,
+    stop_share,
+)
+from shares.summary import summary_of
 from shares.terms import TermsRefusedError, terms_of
 
 
@@ -67,6 +74,30 @@ def stop(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     return render(request, "shares/stop.html", _live(share), fragment="confirm")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+def terms(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
+    """Show what one of my links lets out; a POST changes it, and asks first where that is more."""
+    now = timezone.now()
+    share = get_object_or_404(request.user.shares.open_at(now), uuid=uuid)
+    if request.method != "POST":
+        return _terms_page(request, share)
+    try:
+        wanted = terms_of(request.POST)
+    except TermsRefusedError as error:
+        return _terms_page(request, share, problem=str(error))
+    if wanted.is_looser_than(share.terms) and "confirmed" not in request.POST:
+        context = {"link": _link_of(share), "more": more_of(wanted, share.terms)}
+        return render(request, "shares/loosen.html", context, fragment="confirm")
+    change_terms(share, wanted, now=now)
+    return redirect("shares:link", uuid=share.uuid)
+
+
+def _terms_page(request: MemberRequest, share: Share, *, problem: str = "") -> HttpResponseBase:
+    context = {"link": _link_of(share), "choices": choices_for_share(share), "problem": problem}
+    status = 400 if problem else 200
+    return render(request, "shares/terms.html", context, fragment="sheet", status=status)
+
+
 def _make(request: MemberRequest) -> HttpResponseBase:
     try:
         share = publish_share(
@@ -111,5 +142,8 @@ def _lifetime() -> timedelta:
 
 def _live(share: Share, strip: Sequence[Tile] = ()) -> dict[str, object]:
     summary = summary_of(share)
-    link = my_link(share, title=summary.title, strip=strip, now=timezone.now())
-    return {"link": link, "summary": summary}
+    return {"link": _link_of(share, summary.title, strip), "summary": summary}
+
+
+def _link_of(share: Share, title: str = "", strip: Sequence[Tile] = ()) -> MyLink:
+    return my_link(share, title=title, strip=strip, now=timezone.now())

@@ -27,6 +27,8 @@ class MyLink:
     public_url: str
     title: str
     privacy: str
+    hides_dates: bool
+    shows_sender: bool
     is_open: bool
     created_at: datetime
     expires_at: datetime
@@ -83,6 +85,8 @@ def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -
         public_url=share.public_url,
         title=title,
         privacy=share.privacy,
+        hides_dates=share.hides_dates,
+        shows_sender=share.shows_sender,
         is_open=share.is_open_at(now),
         created_at=share.created_at,
         expires_at=share.expires_at,

@@ -12,17 +12,10 @@ from library.transfers import blob_body, no_picture, send
 from shares import share_page
 from shares.access import gated_file, gated_page, gated_part
 from shares.archives import ArchiveWaitsError, EmptyArchiveError, archive_body
-from shares.disclosure import (
-    FileState,
-    cover_of,
-    file_of,
-    file_state_of,
-    rendition_of,
-    shown,
-    summary_of,
-)
+from shares.disclosure import FileState, cover_of, file_of, file_state_of, rendition_of, shown
 from shares.models import Share, ShareItem
 from shares.positions import SelectionError, decode_positions, encode_positions
+from shares.summary import summary_of
 
 MAX_TILES_ASKED = 200
 RETRY_AFTER_SECONDS = 5

@@ -1,4 +1,4 @@
-"""Make a link of a selection, and stop it."""
+"""Make a link of a selection, change what it lets out, and stop it."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -97,6 +97,25 @@ def _gone(uuids: Iterable[UUID]) -> SelectionRefusedError:
         "Go back, and press Share again for the others.",
         gone=gone,
     )
+
+
+@transaction.atomic
+def change_terms(share: Share, terms: Terms, *, now: datetime) -> None:
+    """Let recipients of a link have and know more, or less: from the next request on.
+
+    `epoch` moves when something that was allowed no longer is. Copies for the new level become due.
+    """
+    found = Share.objects.select_for_update(no_key=True).get(pk=share.pk)
+    if terms == found.terms:
+        return
+    Share.objects.filter(pk=found.pk).update(
+        privacy=terms.level.privacy,
+        hides_dates=terms.level.hides_dates,
+        shows_sender=terms.shows_sender,
+        epoch=models.F("epoch") + int(terms.is_tighter_than(found.terms)),
+    )
+    found.refresh_from_db()
+    want_copies(found, now=now)
 
 
 def stop_share(share: Share, *, now: datetime) -> None:

@@ -17,9 +17,10 @@ from library.http import SiteRequest, member_of, render, whole_number
 from library.models import User
 from shares import receiving
 from shares.access import EndedError, gated_act, gated_page
-from shares.disclosure import cover_of, summary_of
+from shares.disclosure import cover_of
 from shares.models import Share
 from shares.share_page import item_page, items_for, recipient_of
+from shares.summary import summary_of
 
 FEED_CHANGED = "passalong:feed-changed"  # the page asks for the badge anew
 ADDED = "passalong:added"

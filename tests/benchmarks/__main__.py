@@ -32,7 +32,7 @@ def main() -> None:
     os.environ["PORT"] = str(site.port)
     site.start()
     django.setup()
-    from tests.benchmarks import stock  # noqa: PLC0415 - models exist only from here on
+    from tests.benchmarks import cleaning, stock  # noqa: PLC0415 - models exist only from here on
 
     try:
         owner = stock.member("Bench")
@@ -50,6 +50,7 @@ def main() -> None:
             claim_row(stock, owner),
             add_row(site, stock, many),
             *upload_rows(site, stock, owner),
+            *cleaning.rows(),
         ]
     finally:
         site.stop()

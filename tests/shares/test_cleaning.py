@@ -17,10 +17,11 @@ from library.models import Asset, Blob, Rendition, Stills
 from library.processing.errors import MediaError
 from shares import cleaning
 from shares.cleaning import make_clean_copy
-from shares.disclosure import FileState, file_of, file_state_of, summary_of
+from shares.disclosure import FileState, file_of, file_state_of
 from shares.models import CleanCopy, Share, ShareItem
 from shares.publishing import publish_share
 from shares.receiving import add
+from shares.summary import summary_of
 from tests.landscapes import damaged_png
 from tests.rows import AS_THEY_ARE
 from tests.shares.helpers import many_assets

@@ -15,7 +15,7 @@ from shares.models import Share, ShareItem
 from tests.conftest import signed_in
 
 PAGES = ("", "?after=1", "tiles?id=1&id=2&id=3", "1/", "2/", "3/")
-MINE = ("links", "link", "progress", "stop", "new")
+MINE = ("links", "link", "progress", "stop", "terms", "new")
 HEADERS = ({}, {"HX-Request": "true"})
 
 PLAIN = (str, int, float, bool, datetime, UUID, type(None))

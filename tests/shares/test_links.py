@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from library.models import Stills
-from shares.models import Share
+from shares.models import CleanCopy, Share
 from shares.my_links import links_page
 from shares.publishing import stop_share
+from shares.terms import Terms, terms_of
 from tests.conftest import signed_in
 from tests.shares.helpers import many_assets, nothing_is_written, steps_of
 from tests.shares.planted import planted
@@ -423,3 +424,126 @@ def test_a_page_of_the_list_reads_nothing_of_what_is_in_the_links_of_other_pages
         steps.append(steps_of(lambda owner=owner: links_page(owner, "1", now=timezone.now())))
 
     assert steps[1] < 1.2 * steps[0]
+
+
+# Changing what a link lets out
+
+
+LEVELS = {
+    "clean": {"privacy": "clean", "shows_sender": "on"},
+    "undated": {"privacy": "clean", "hides_dates": "on", "shows_sender": "on"},
+    "nameless": {"privacy": "clean"},
+    "placed": {"privacy": "location", "shows_sender": "on"},
+    "everything": {"privacy": "everything", "shows_sender": "on"},
+}
+
+
+def at(name: str) -> Terms:
+    return terms_of(LEVELS[name])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("everything", "placed"),
+        ("everything", "undated"),
+        ("placed", "clean"),
+        ("clean", "undated"),
+        ("clean", "nameless"),
+    ],
+)
+def test_tightening_holds_at_once_and_moves_the_epoch(
+    before, after, as_alice, make_asset, make_share
+):
+    share = make_share([make_asset(data=planted())], terms=at(before))
+
+    response = as_alice.post(url_of("terms", share), LEVELS[after])
+
+    assert (response.status_code, response["Location"]) == (302, url_of("link", share))
+    share.refresh_from_db()
+    assert (share.terms, share.epoch) == (at(after), 1)
+    assert CleanCopy.objects.filter(
+        state="due", privacy=share.privacy, hides_dates=share.hides_dates
+    ).exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("clean", "everything", "The files as they are"),
+        ("clean", "placed", "Where the pictures were taken."),
+        ("undated", "clean", "When the pictures were taken."),
+        ("nameless", "clean", "Your name."),
+    ],
+)
+def test_loosening_asks_first(before, after, told, as_alice, make_asset, make_share):
+    share = make_share([make_asset(data=planted())], terms=at(before))
+
+    asked = as_alice.post(url_of("terms", share), LEVELS[after])
+    share.refresh_from_db()
+    unchanged = share.terms
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w*)"', words(asked)))
+    done = as_alice.post(url_of("terms", share), fields)
+
+    assert asked.status_code == 200
+    assert told in words(asked)
+    assert unchanged == at(before)
+    assert done.status_code == 302
+    share.refresh_from_db()
+    assert (share.terms, share.epoch) == (at(after), 0)
+
+
+def test_a_change_both_ways_asks_and_moves_the_epoch(as_alice, make_share):
+    share = make_share(terms=at("undated"))
+    wanted = {"privacy": "location", "hides_dates": "on"}
+
+    asked = as_alice.post(url_of("terms", share), wanted)
+    as_alice.post(url_of("terms", share), wanted | {"confirmed": "1"})
+
+    assert "Where the pictures were taken." in words(asked)
+    share.refresh_from_db()
+    assert (share.privacy, share.shows_sender, share.epoch) == ("location", False, 1)
+
+
+def test_saving_what_is_there_changes_nothing(as_alice, make_share):
+    share = make_share(terms=at("clean"))
+
+    as_alice.post(url_of("terms", share), LEVELS["clean"])
+
+    share.refresh_from_db()
+    assert (share.terms, share.epoch) == (at("clean"), 0)
+
+
+def test_the_sheet_of_a_link_says_what_is_chosen(as_alice, make_share):
+    share = make_share(terms=at("undated"))
+
+    html = words(as_alice.get(url_of("terms", share)))
+
+    assert checked(html) == ["clean", "hides_dates", "shows_sender"]
+
+
+@pytest.mark.parametrize("call", ["get", "post"])
+def test_nobody_else_changes_a_link_and_an_ended_one_stays_as_it_was(
+    call, as_alice, as_bob, make_share
+):
+    share = make_share(terms=at("clean"))
+    act = {"data": LEVELS["everything"] | {"confirmed": "1"}} if call == "post" else {}
+
+    others = getattr(as_bob, call)(url_of("terms", share), **act)
+    stop_share(share, now=timezone.now())
+    ended = getattr(as_alice, call)(url_of("terms", share), **act)
+
+    assert (others.status_code, ended.status_code) == (404, 404)
+    share.refresh_from_db()
+    assert share.terms == at("clean")
+
+
+def test_a_change_that_makes_no_sense_is_refused_in_words(as_alice, make_share):
+    share = make_share(terms=at("clean"))
+
+    response = as_alice.post(url_of("terms", share), {"privacy": "everything", "hides_dates": "on"})
+
+    assert response.status_code == 400
+    assert "Choose one or the other" in words(response)
+    share.refresh_from_db()
+    assert share.terms == at("clean")

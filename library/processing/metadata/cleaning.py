@@ -23,7 +23,6 @@ from library.processing.metadata.values import (
     Cleaning,
     Fact,
     Level,
-    Privacy,
     UncleanableError,
     Verdict,
 )
@@ -67,7 +66,7 @@ def clean(source: Path, target: Path, level: Level, limits: PixelLimits) -> Clea
         ValueError: the level is `everything`.
         OSError: the target can't be written.
     """
-    if level.privacy == Privacy.EVERYTHING:
+    if not level.hides_something:
         raise ValueError("the file as it is needs no copy")
     try:
         form = identify(source)

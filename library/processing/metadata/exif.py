@@ -63,7 +63,7 @@ def entries(block: bytes) -> Iterator[Entry]:
     if order is None or len(block) < 8:
         return
     (first,) = struct.unpack_from(order + "I", block, 4)
-    waiting, seen = [("IFD0", first)], set()
+    waiting, seen = [("IFD0", first)], {0}  # a place of 0 says that there is none
     while waiting:
         name, start = waiting.pop(0)
         if start in seen or start + 2 > len(block):

@@ -21,7 +21,6 @@ from library.processing.metadata.values import (
     Kind,
     Level,
     Piece,
-    Privacy,
     UnexplainedError,
 )
 
@@ -57,7 +56,7 @@ def faults(path: Path, source: Path, told: Iterable[Fact], level: Level) -> list
 
 
 def _findings(path: Path, source: Path | None, told: Iterable[Fact], level: Level) -> list[str]:
-    if level.privacy == Privacy.EVERYTHING:
+    if not level.hides_something:
         return []
     try:
         form = identify(path).name

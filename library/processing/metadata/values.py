@@ -26,6 +26,11 @@ class Level:
     hides_dates: bool = False
 
     @property
+    def hides_something(self) -> bool:
+        """Tell whether files are cleaned; else they are passed on as they are."""
+        return self.privacy != Privacy.EVERYTHING
+
+    @property
     def keeps_dates(self) -> bool:
         """Tell whether the capture date stays."""
         return not self.hides_dates

@@ -18,8 +18,8 @@ APPLE_PIXEL_DATA = "http://ns.apple.com/pixeldatainfo/1.0/"
 APPLE_GAIN_MAP_URN = "urn:com:apple:photo:2020:aux:hdrgainmap"
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
-_VERSION = re.compile(r"\d{1,3}\.\d{1,3}")
+_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII)
+_VERSION = re.compile(r"\d{1,3}\.\d{1,3}", re.ASCII)
 _HDRGM_NUMBERS = (
     "GainMapMin",
     "GainMapMax",

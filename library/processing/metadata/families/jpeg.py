@@ -65,6 +65,11 @@ class _Picture:
     end: int = 0
 
     @property
+    def is_whole(self) -> bool:
+        """Tell whether there is a scan, and an end."""
+        return self.end > 0 and any(not part.kind for part in self.coding)
+
+    @property
     def is_gain_map(self) -> bool:
         """Tell whether it says so itself."""
         return len(self.gain_map) in _ISO_SIZES or bool(gain_map_xmp(self.xmp))
@@ -152,23 +157,22 @@ def _survey(data: FileWindow, parts: Iterable[Part], *, lenient: bool = False) -
     """Read one picture's segments.
 
     Raises:
-        UncleanableError: it has no end, or a segment that changes how it is decoded and is not known.
+        UncleanableError: it has no end or no scan, or a segment that changes how it is decoded and is
+            not known.
     """
     picture = _Picture()
     for part in parts:
         marker = part.kind[0] if part.kind else 0
-        if not part.kind:
-            picture.coding.append(_without_fill(data, part))
-        elif marker in _CODING:
-            picture.coding.append(part)
+        if not part.kind or marker in _CODING:
+            picture.coding.append(part if part.kind else _without_fill(data, part))
         elif marker == jpeg.EOI:
             picture.end = part.end
         elif _APP0 <= marker <= _APP14:
             _note(picture, marker, part, data)
         elif not (lenient or marker in (jpeg.SOI, _COMMENT, 0xEF)):
             raise UncleanableError(f"a segment FF{marker:02X}")
-    if not (picture.end or lenient):
-        raise UncleanableError("no end of the picture")
+    if not (picture.is_whole or lenient):
+        raise UncleanableError("no picture, or no end of it")
     return picture
 
 
@@ -220,7 +224,7 @@ def _behind(data: FileWindow, first: _Picture) -> Iterator[tuple[_Picture, int]]
         if not data.starts(b"\xff\xd8\xff", start):
             continue
         picture = _survey(data, jpeg.parts(data, start), lenient=True)
-        if picture.end and (picture.is_gain_map or kind in _VIEWS):
+        if picture.is_whole and (picture.is_gain_map or kind in _VIEWS):
             yield picture, kind if kind in _VIEWS else 0
 
 

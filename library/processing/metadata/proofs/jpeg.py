@@ -59,7 +59,7 @@ class _Walk:
         self.at = at
         self.index: list[tuple[int, int]] = []
         self.first_bytes = 0
-        self._start = at
+        self._has_scan = False
         self._may_index = not behind
         self._seen: set[str] = set()
         self._profile: list[bytes] = []
@@ -81,14 +81,14 @@ class _Walk:
             if marker == 0xDA:
                 _check_scan(content)
                 stop = self._after_scan(stop)
+                self._has_scan = True
             self.at = stop
             if marker >= 0xE0:
                 yield self._told(marker, content, start, stop)
             else:
                 _check_tables(marker, content)
                 yield Piece("coded", start, stop)
-        if self._profile_parts:
-            self._end_profile()
+        self._end_picture()
         yield Piece("frame", self.at, self.at + 2)
         self.at += 2
 
@@ -142,6 +142,12 @@ class _Walk:
         if len(self._profile) != self._profile_parts:
             raise UnexplainedError("a profile that is not whole")
         self._profile_parts = 0
+
+    def _end_picture(self) -> None:
+        if self._profile_parts:
+            self._end_profile()
+        if not self._has_scan:
+            raise UnexplainedError("a picture without a scan")
 
     def _read_index(self, block: bytes, base: int) -> None:
         match = _INDEX.fullmatch(block)

@@ -29,7 +29,7 @@ _PACKETS = tuple(
     re.compile(_HEAD + inside + _TAIL)
     for inside in (
         _HDRGM
-        + rb"(<hdrgm:(?P<h>[A-Za-z]{5,14})>"
+        + rb"(<hdrgm:(?P<h>GainMapMin|GainMapMax|Gamma|Offset[SH]DR|HDRCapacityMin|HDRCapacityMax)>"
         + _NUMBERS
         + rb"</hdrgm:(?P=h)>){0,7}"
         + rb"<hdrgm:BaseRenditionIsHDR>(True|False)</hdrgm:BaseRenditionIsHDR>",
@@ -43,9 +43,19 @@ _PACKETS = tuple(
         rb' xmlns:HDRGainMap="http://ns\.apple\.com/HDRGainMap/1\.0/"'
         rb' xmlns:apdi="http://ns\.apple\.com/pixeldatainfo/1\.0/">'
         rb"<apdi:AuxiliaryImageType>urn:com:apple:photo:2020:aux:hdrgainmap</apdi:AuxiliaryImageType>"
-        rb"(<(?P<a>HDRGainMap|apdi):(?P<n>[A-Za-z]{5,20})>" + _NUMBER + rb"</(?P=a):(?P=n)>){0,4}",
+        rb"(<(?P<a>HDRGainMap:HDRGainMap(Version|Headroom)|apdi:(Native|Stored)Format)>"
+        + _NUMBER
+        + rb"</(?P=a)>){0,4}",
     )
 )
+_PROFILE_HEAD = re.compile(
+    rb".{4}\x00{4}..\x00\x00(mntr|scnr|prtr|spac)(RGB |GRAY|CMYK|Lab |XYZ )(XYZ |Lab )"
+    + struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    + rb"acsp\x00{24}\x00{3}[\x00-\x03]\x00\x00\xf6\xd6\x00\x01\x00\x00\x00\x00\xd3\x2d\x00{48}",
+    re.DOTALL,
+)
+_TEXTS = (b"desc", b"cprt")
+_WORDS = (*NAMES, NEUTRAL_NAME, NOT_STATED)
 _BELOW = {("IFD0", 0x8769): "Exif", ("IFD0", 0x8825): "GPS", ("Exif", 0xA005): "Interop"}
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
 _TAGS = re.compile(
@@ -71,8 +81,8 @@ def check_exif(block: bytes, level: Level, *, beside_gain_map: bool) -> None:
             raise UnexplainedError("an EXIF directory with more in it")
         taken.append((at, end))
         for entry in range(at + 2, end - 4, 12):
-            tag, _, _, place = struct.unpack_from(">HHII", block, entry)
-            if (directory, tag) in _BELOW:
+            tag, kind, number, place = struct.unpack_from(">HHII", block, entry)
+            if (directory, tag) in _BELOW and (kind, number) == (4, 1):
                 waiting.append((_BELOW[directory, tag], place))
             else:
                 taken += _check_entry(block, entry, rows.get((directory, tag)))
@@ -110,8 +120,8 @@ def check_icc(profile: bytes) -> None:
     """
     if is_known(profile):
         return
-    if any(profile[4:8] + profile[40:64] + profile[80:128]):
-        raise UnexplainedError("a profile that names a program, a device or a maker")
+    if not _PROFILE_HEAD.fullmatch(profile, 0, 128):
+        raise UnexplainedError("a profile that names a program, a device, a maker or a day")
     try:
         read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         named = ImageCms.getProfileDescription(read).strip()
@@ -124,8 +134,21 @@ def check_icc(profile: bytes) -> None:
     tags = [struct.unpack_from(">4sII", profile, 132 + 12 * n) for n in range(min(count, 100))]
     if not all(_TAGS.fullmatch(name) for name, _, _ in tags):
         raise UnexplainedError("a profile with more in it than colors")
+    texts = [profile[start : start + size] for name, start, size in tags if name in _TEXTS]
+    if not all(_is_bare(text) for text in texts):
+        raise UnexplainedError("a profile with more words than its name")
     taken = {(start, start + size + -size % 4) for _, start, size in tags}
     _check_no_gap([(0, 132 + 12 * count), *sorted(taken)], len(profile))
+
+
+def _is_bare(tag: bytes) -> bool:
+    """Tell whether a tag holds one of our texts, in one language, and zeros."""
+    return any(
+        tag == b"mluc" + bytes(7) + b"\1\0\0\0\x0cenUS" + struct.pack(">II", len(wide), 28) + wide
+        or tag == b"text" + bytes(4) + text + b"\0"
+        or tag == b"desc" + bytes(4) + struct.pack(">I", len(text) + 1) + text + bytes(79)
+        for text, wide in ((t.encode(), t.encode("utf-16-be")) for t in _WORDS)
+    )
 
 
 def _check_no_gap(taken: list[tuple[int, int]], size: int) -> None:
