@@ -76,7 +76,7 @@ def test_members_see_the_same_pictures_and_words_as_strangers(who, request, make
         for client in (request.getfixturevalue(who), carol)
     )
 
-    for region in (r'<div class="say">.*?</div>', r'<div class="grid">.*?<div class="tray'):
+    for region in (r'<div class="say" data-facts>.*?</div>', r'<div class="grid">.*?<div class="tray'):
         found = [re.search(region, html, re.DOTALL)[0] for html in (page, stranger)]
         assert found[0] == found[1]
 
@@ -260,7 +260,7 @@ def test_what_is_still_being_prepared_shows_as_such_and_is_downloadable(
     thumbnail = carol.get(f"{where}{waiting}/thumbnail")
 
     assert page.status_code == 200
-    assert "1 of 2 are ready to be seen" in words(page)
+    assert "1 of 2 are ready; " in words(page)
     assert f'data-waiting="{waiting}"' in words(page)
     assert f'src="{where}{waiting}/thumbnail"' not in words(page)
     assert thumbnail.status_code == 503
