@@ -16,11 +16,13 @@ from library.workers import goes_on
 
 PARTS_LIVE_FOR = timedelta(hours=24)
 
+work.register(Stills, make_stills, expected=MediaError)
+
 
 @shared_task
 def stills_task() -> None:
-    """Make stills until none are due; does nothing when none are."""
-    work.run(Stills, make_stills, expected=MediaError, clock=timezone.now, is_wanted=goes_on)
+    """Make stills, and whatever else is due, until nothing is; does nothing when nothing is."""
+    work.run_all(Stills, clock=timezone.now, is_wanted=goes_on)
 
 
 @shared_task

@@ -22,7 +22,7 @@ from shares.publishing import (
     selected_assets,
     stop_share,
 )
-from shares.summary import summary_of
+from shares.summary import summary_of, withheld_of
 from shares.terms import TermsRefusedError, terms_of
 
 
@@ -142,7 +142,11 @@ def _lifetime() -> timedelta:
 
 def _live(share: Share, strip: Sequence[Tile] = ()) -> dict[str, object]:
     summary = summary_of(share)
-    return {"link": _link_of(share, summary.title, strip), "summary": summary}
+    return {
+        "link": _link_of(share, summary.title, strip),
+        "summary": summary,
+        "withheld": withheld_of(share) if summary.withheld else [],
+    }
 
 
 def _link_of(share: Share, title: str = "", strip: Sequence[Tile] = ()) -> MyLink:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Case, Count, Q, Sum, When
 
 from library.models import User
 from library.processing.metadata.values import Verdict
@@ -77,3 +77,27 @@ def summary_of(share: Share, recipient: User | None = None) -> Summary:
         **({"in_library": Count("pk", filter=in_library_of(recipient))} if recipient else {}),
     )
     return Summary(**counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why some of a share's files are not passed on, in a sentence, and how many."""
+
+    reason: str
+    items: int
+
+
+def withheld_of(share: Share) -> list[Withheld]:
+    """Return why files of a share are not passed on, the most frequent reason first."""
+    if not share.level.hides_something:
+        return []
+    told = Case(When(copy__reason="", then="copy__failure"), default="copy__reason")
+    rows = (
+        share.items.shown()
+        .at_level(share.level)
+        .filter(COPY_WITHHELD)
+        .order_by()
+        .values_list(told)
+        .annotate(items=Count("pk"))
+    )
+    return [Withheld(*row) for row in sorted(rows, key=lambda row: (-row[1], row[0]))]

@@ -10,11 +10,13 @@ from shares.cleaning import make_clean_copy
 from shares.expiry import end_expired
 from shares.models import CleanCopy
 
+work.register(CleanCopy, make_clean_copy, expected=MediaError)
+
 
 @shared_task
 def clean_copies_task() -> None:
-    """Make clean copies until none are due; does nothing when none are."""
-    work.run(CleanCopy, make_clean_copy, expected=MediaError, clock=timezone.now, is_wanted=goes_on)
+    """Make clean copies, and whatever else is due, until nothing is; does nothing when nothing is."""
+    work.run_all(CleanCopy, clock=timezone.now, is_wanted=goes_on)
 
 
 @shared_task

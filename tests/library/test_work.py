@@ -613,6 +613,7 @@ def test_each_kind_of_work_has_a_bell_that_a_worker_answers():
     assert Stills in kinds
     current_app.loader.import_default_modules()  # as a worker does
     assert {bells.bells[model] for model in kinds} <= set(current_app.tasks)
+    assert set(kinds) == set(work.jobs)
 
 
 def test_a_bell_carries_nothing_and_a_bell_too_many_does_nothing(db):

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -22,8 +22,9 @@ from shares.models import CleanCopy, Share, ShareItem
 from shares.publishing import publish_share
 from shares.receiving import add
 from shares.summary import summary_of
+from tests.conftest import signed_in
 from tests.landscapes import damaged_png
-from tests.rows import AS_THEY_ARE
+from tests.rows import AS_THEY_ARE, make_stills
 from tests.shares.helpers import many_assets
 from tests.shares.planted import (
     CLEAN,
@@ -316,6 +317,23 @@ def test_the_same_copy_twice_is_the_same_blob(private, make_share):
     assert CleanCopy.objects.get().blob == made
 
 
+def test_a_thousand_pictures_to_prepare_hold_up_no_clean_copy(private, make_share, monkeypatch):
+    make_share([private], terms=CLEAN)
+    make_stills([private.owner], 1_000)
+    worked: list[work.Work] = []
+
+    def note(row: work.Work, _now: datetime) -> None:
+        worked.append(row)
+        work.finish(row)
+
+    for kind in (Stills, CleanCopy):
+        monkeypatch.setitem(work.jobs, kind, work.Job(note, MediaError))
+
+    work.run_all(Stills, clock=timezone.now, is_wanted=lambda: len(worked) < 4)
+
+    assert [type(row) for row in worked] == [Stills, CleanCopy, Stills, Stills]
+
+
 # What can't be cleaned
 
 
@@ -325,11 +343,13 @@ def test_a_video_is_shown_and_not_passed_on(alice, make_share, carol, bob):
     copy = work.claim(CleanCopy, now=timezone.now())
     work.finish(copy, verdict="withheld", reason="Videos can't be cleaned yet.")
 
+    sheet = signed_in(alice).get(reverse("shares:link", args=[share.uuid])).content.decode()
     page = carol.get(share.get_absolute_url()).content.decode()
     item = carol.get(reverse("shares:item", args=[share.token, 1])).content.decode()
     file = carol.get(reverse("shares:file", args=[share.token, 1]))
     archive = carol.get(reverse("shares:archive", args=[share.token]))
 
+    assert "1: Videos can&#x27;t be cleaned yet." in sheet
     assert "can’t be cleaned" in page
     assert "not passed along" in item
     assert reverse("shares:file", args=[share.token, 1]) not in item

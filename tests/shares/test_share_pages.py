@@ -76,7 +76,10 @@ def test_members_see_the_same_pictures_and_words_as_strangers(who, request, make
         for client in (request.getfixturevalue(who), carol)
     )
 
-    for region in (r'<div class="say" data-facts>.*?</div>', r'<div class="grid">.*?<div class="tray'):
+    for region in (
+        r'<div class="say" data-facts>.*?</div>',
+        r'<div class="grid">.*?<div class="tray',
+    ):
         found = [re.search(region, html, re.DOTALL)[0] for html in (page, stranger)]
         assert found[0] == found[1]
 

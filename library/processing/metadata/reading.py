@@ -1,5 +1,6 @@
 """What a file would reveal to whoever gets it, in words that its owner understands."""
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -48,18 +49,21 @@ _EXIF_KINDS = {
     Kind.HIDDEN: (0x927C, 0x02BC, 0x83BB, 0x8649, 0x8773, 0xC634, 0xEA1C, 0xEA1D, 0xA40B),
 }
 _KIND_OF_TAG = {tag: kind for kind, tags in _EXIF_KINDS.items() for tag in tags}
-# A property's name says what it is about: the first of these that is part of it
+# A property's name says what it is about: the first of these that one of its words begins with
 _WORDS = (
     (
         Kind.LOCATION,
         ("gps", "latitude", "longitude", "location", "city", "state", "country", "place"),
     ),
-    (Kind.SERIAL, ("serial", "documentid", "instanceid", "uniqueid", "identifier", "guid")),
+    (
+        Kind.SERIAL,
+        ("serial", "document id", "instance id", "unique id", "identifier", "guid"),
+    ),
+    (Kind.SOFTWARE, ("creator tool", "software", "history", "agent", "toolkit")),
     (
         Kind.PERSON,
         ("creator", "artist", "author", "owner", "person", "rights", "credit", "byline", "contact"),
     ),
-    (Kind.SOFTWARE, ("creatortool", "software", "history", "agent", "toolkit")),
     (Kind.DATE, ("date", "time", "when")),
     (
         Kind.CAPTION,
@@ -77,6 +81,7 @@ _WORDS = (
     ),
     (Kind.CAMERA, ("make", "model", "lens", "camera")),
 )
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 _IPTC = {
     Kind.LOCATION: (26, 27, 90, 92, 95, 100, 101),
     Kind.PERSON: (80, 85, 110, 115, 116, 118, 122),
@@ -165,8 +170,9 @@ def _xmp(block: Block) -> Iterator[Fact]:
 
 
 def _kind_of_words(name: str) -> Kind:
-    lower = name.lower()
-    return next((kind for kind, words in _WORDS if any(w in lower for w in words)), Kind.SETTINGS)
+    spaced = " " + _BETWEEN_WORDS.sub(" ", name).lower()
+    found = (kind for kind, words in _WORDS if any(f" {word}" in spaced for word in words))
+    return next(found, Kind.SETTINGS)
 
 
 def _iptc(block: Block) -> Iterator[Fact]:
