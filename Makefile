@@ -14,7 +14,7 @@ TOGETHER := -n 2 --dist loadfile
 
 README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark for-you-390-light
 
-.PHONY: run test coverage faults check bench lock screenshots browser clean
+.PHONY: run test coverage faults drill check bench lock screenshots browser clean
 
 run: $(RUN_STAMP)
 	@exec $(BIN)/python manage.py up
@@ -32,6 +32,10 @@ coverage: $(DEV_STAMP) browser
 # What goes away under a running site, and comes back: each test has a site of its own.
 faults: $(DEV_STAMP)
 	$(BIN)/python -m pytest -q -n 2 --durations=5 tests/faults $(ARGS)
+
+# What takes too long for every change: thousands of broken pictures of each family through the cleaners.
+drill: $(DEV_STAMP)
+	DRILL=1 $(BIN)/python -m pytest -q $(TOGETHER) --durations=5 tests/processing/metadata/test_mutations.py $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -103,11 +103,10 @@ def _gone(uuids: Iterable[UUID]) -> SelectionRefusedError:
 def change_terms(share: Share, terms: Terms, *, now: datetime) -> None:
     """Let recipients of a link have and know more, or less: from the next request on.
 
-    `epoch` moves when something that was allowed no longer is. Copies for the new level become due.
+    `epoch` moves when something that was allowed no longer is. Copies for the new level become due, and
+    those that had failed are tried again.
     """
     found = Share.objects.select_for_update(no_key=True).get(pk=share.pk)
-    if terms == found.terms:
-        return
     Share.objects.filter(pk=found.pk).update(
         privacy=terms.level.privacy,
         hides_dates=terms.level.hides_dates,

@@ -35,15 +35,13 @@ def spoken_addition(added: int, known: int, waiting: int, withheld: int, gone: i
     return " ".join(filter(None, sentences))
 
 
-# Kinds of what a file tells beside its picture, in the order of how much they give away
+# Kinds of what a file tells beside its picture, in the order of how much they give away. What nearly every
+# file carries, such as its camera, is not counted
 _CARRIED = {
     "location": "a location",
     "person": "a name",
     "serial": "a serial number",
     "caption": "a caption",
-    "camera": "its camera",
-    "software": "the name of a program",
-    "hidden": "hidden parts",
 }
 
 

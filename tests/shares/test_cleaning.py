@@ -349,7 +349,7 @@ def test_a_video_is_shown_and_not_passed_on(alice, make_share, carol, bob):
     file = carol.get(reverse("shares:file", args=[share.token, 1]))
     archive = carol.get(reverse("shares:archive", args=[share.token]))
 
-    assert "1: Videos can&#x27;t be cleaned yet." in sheet
+    assert "Videos can&#x27;t be cleaned yet." in sheet
     assert "can’t be cleaned" in page
     assert "not passed along" in item
     assert reverse("shares:file", args=[share.token, 1]) not in item

@@ -266,7 +266,7 @@ def test_the_sheet_counts_what_the_chosen_pictures_carry(alice, as_alice, make_a
 
     html = words(as_alice.post(reverse("shares:new"), {"asset": ids}))
 
-    assert "2 carry a location, 2 a name, 2 a serial number, 2 a caption, 2 its camera" in html
+    assert "2 carry a location, 2 a name, 2 a serial number, 2 a caption." in html
     assert "1 video can’t be cleaned yet" in html
 
 

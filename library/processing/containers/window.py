@@ -18,6 +18,7 @@ class FileWindow:
         self._file = path.open("rb", buffering=0)
         self._size = self._file.seek(0, 2)
         self._start, self._held = 0, b""
+        self._far: dict[tuple[re.Pattern[bytes], int], int] = {}  # where long searches ended
 
     def __enter__(self) -> Self:
         return self
@@ -67,13 +68,21 @@ class FileWindow:
         return self._first(lambda held, place: held.find(wanted, place), at, len(wanted))
 
     def search(self, pattern: re.Pattern[bytes], at: int, *, length: int) -> int:
-        """Return where a pattern of so many bytes first matches, from there on; -1 when it does not."""
+        """Return where a pattern of so many bytes first matches, from there on; -1 when it does not.
+
+        A search that went far is remembered: a second walk over the same file makes none of it anew.
+        """
+        if (pattern, at) in self._far:
+            return self._far[pattern, at]
 
         def first(held: bytes, place: int) -> int:
             match = pattern.search(held, place)
             return match.start() if match else -1
 
-        return self._first(first, at, length)
+        found = self._first(first, at, length)
+        if found - at > SEARCH_BYTES:
+            self._far[pattern, at] = found
+        return found
 
     def _first(self, first: Callable[[bytes, int], int], at: int, length: int) -> int:
         """Search what is held, then fetch more and hold it: searches alone read no more than one does."""

@@ -17,7 +17,7 @@ from library.processing.metadata.exif import kept_exif
 from library.processing.metadata.families import gif, heif, jpeg, png, webp
 from library.processing.metadata.icc import clean_icc
 from library.processing.metadata.proving import faults, leaks
-from library.processing.metadata.reading import read
+from library.processing.metadata.reading import facts_in
 from library.processing.metadata.values import (
     MAX_REASON,
     Cleaning,
@@ -72,10 +72,12 @@ def clean(source: Path, target: Path, level: Level, limits: PixelLimits) -> Clea
         form = identify(source)
         if form.kind == MediaKind.VIDEO:
             return Cleaning(Verdict.WITHHELD, reason=VIDEO)
-        told = read(source)
     except MediaError as error:
         return _withheld(UNREADABLE, str(error))
-    problem = _clean(source, target, level, form.name, told)
+    with FileWindow(source) as data:
+        told = facts_in(data, form)
+        problem = _written(data, target, level, form.name)
+    problem = problem or _unproved(target, source, told, level)
     if not problem:
         is_same = filecmp.cmp(source, target, shallow=False)
         verdict = Verdict.IDENTICAL if is_same else Verdict.CLEANED
@@ -84,15 +86,19 @@ def clean(source: Path, target: Path, level: Level, limits: PixelLimits) -> Clea
     return _converted(source, target, level, limits, told, problem)
 
 
-def _clean(source: Path, target: Path, level: Level, form: str, told: list[Fact]) -> str:
-    """Clean without loss; return what stands in the way, empty when it is done and proved."""
+def _written(data: FileWindow, target: Path, level: Level, form: str) -> str:
+    """Write the clean file; return what stands in the way, empty when it is done."""
     try:
-        with FileWindow(source) as data, target.open("wb") as out:
+        with target.open("wb") as out:
             CLEANERS[form](data, out, level)
     except _BROKEN as error:
         return f"{type(error).__name__}: {error}"
-    found = faults(target, source, told, level)
-    return found[0] if found else ""
+    return ""
+
+
+def _unproved(target: Path, source: Path, told: list[Fact], level: Level) -> str:
+    """Return the first thing that the proof finds, empty when the file is proved."""
+    return next(iter(faults(target, source, told, level)), "")
 
 
 def _converted(
@@ -127,7 +133,8 @@ def _encode(source: Path, target: Path, facts: Facts, level: Level) -> str:
         kept_profile = clean_icc(profile) if _fits(profile, pixels.mode) else b""
         pixels = upright(pixels, orientation)
     pixels.info.clear()
-    exif = kept_exif(block, level, is_upright=True)
+    told = kept_exif(block, level, is_upright=True)
+    exif = b"Exif\0\0" + told if told else b""
     kept = FORMATS["webp" if pixels.mode == "RGBA" else "jpeg"]
     options: dict[str, Any] = {"quality": QUALITY, "exif": exif, "icc_profile": kept_profile}
     if kept.name == "jpeg":

@@ -26,6 +26,7 @@ from library.processing.metadata.values import (
 
 SHORTEST = 6  # shorter values are found by chance
 PREFIX_BYTES = 64
+PIECE_BYTES = 64 << 10
 MAX_TRIES = 1000
 
 PIECES: dict[str, Callable[[bytes], Iterator[Piece]]] = {
@@ -89,7 +90,7 @@ def _check_picture(
         at = 0
         for piece in pieces:
             if piece.kind == "coded" and is_same:
-                at = _place_of(data[piece.start : piece.stop], original, at)
+                at = _place_of(data, piece.start, piece.stop, original, at)
                 is_same = at >= 0
     if not is_same:
         raise UnexplainedError("a picture that is not that of its source")
@@ -100,24 +101,38 @@ def _opened(path: Path, form: str) -> tuple[object, ...]:
         return picture.size, picture.mode
 
 
-def _place_of(wanted: bytes, original: bytes, at: int) -> int:
+def _place_of(data: bytes, start: int, stop: int, original: bytes, at: int) -> int:
     """Return where these bytes end in the original, from there on or from its start; -1 if nowhere."""
-    prefix = wanted[:PREFIX_BYTES]
+    prefix = data[start : min(stop, start + PREFIX_BYTES)]
     for begin in (at, 0):
         place = original.find(prefix, begin)
         for _ in range(MAX_TRIES):
             if place < 0:
                 break
-            if original[place : place + len(wanted)] == wanted:
-                return place + len(wanted)
+            if _is_same(data, start, stop, original, place):
+                return place + stop - start
             place = original.find(prefix, place + 1)
     return -1
 
 
+def _is_same(data: bytes, start: int, stop: int, original: bytes, place: int) -> bool:
+    """Compare piece by piece: small ones, for which memory is at hand."""
+    shift = place - start
+    return all(
+        data[at : min(at + PIECE_BYTES, stop)]
+        == original[at + shift : min(at + PIECE_BYTES, stop) + shift]
+        for at in range(start, stop, PIECE_BYTES)
+    )
+
+
 @contextmanager
 def _bytes_of(path: Path) -> Iterator[bytes]:
-    """Give a file's bytes without reading them before they are asked for."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    """Give a file's bytes in place, mapped in one go: a fault for each page would take longer."""
+    flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_POPULATE", 0)
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, flags=flags, prot=mmap.PROT_READ) as data,
+    ):
         yield data  # type: ignore[misc]  # it can all that is asked of bytes here
 
 

@@ -16,6 +16,7 @@ from library.processing.metadata import exif, xmp
 from library.processing.metadata.families import gif, heif, jpeg, png, webp
 from library.processing.metadata.icc import is_known
 from library.processing.metadata.values import Block, Fact, Kind, UncleanableError
+from library.processing.values import Format
 
 MAX_FACTS = 2000
 MAX_SHOWN = 200
@@ -101,17 +102,22 @@ def read(path: Path) -> list[Fact]:
         UnsupportedMediaError: it is of a kind that we do not take.
     """
     form = identify(path)
-    found: list[Fact] = []
     if form.name not in BLOCKS:
-        return found
+        return []
     with FileWindow(path) as data:
-        try:
-            for block in BLOCKS[form.name](data):
-                found += _facts(block)
-                if len(found) >= MAX_FACTS:
-                    break
-        except _BROKEN:
-            found.append(Fact(Kind.HIDDEN, "Damaged part", "", b""))
+        return facts_in(data, form)
+
+
+def facts_in(data: FileWindow, form: Format) -> list[Fact]:
+    """Return what `read` does, of a photo that is open already."""
+    found: list[Fact] = []
+    try:
+        for block in BLOCKS[form.name](data):
+            found += _facts(block)
+            if len(found) >= MAX_FACTS:
+                break
+    except _BROKEN:
+        found.append(Fact(Kind.HIDDEN, "Damaged part", "", b""))
     return found[:MAX_FACTS]
 
 

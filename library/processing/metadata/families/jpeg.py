@@ -193,15 +193,22 @@ def _note(picture: _Picture, marker: int, part: Part, data: FileWindow) -> None:
     content = data[part.start : part.stop]
     match marker:
         case 0xE0 if content.startswith(JFIF) and len(content) >= 14:
-            picture.jfif = picture.jfif or content[:12] + b"\0\0"  # no thumbnail
+            picture.jfif = picture.jfif or _jfif(content)
         case 0xEE if content.startswith(ADOBE) and len(content) >= 12:
-            picture.adobe = picture.adobe or content[:12]
+            picture.adobe = picture.adobe or ADOBE + b"\0\x64" + content[7:12]
         case 0xE1 if content.startswith(EXIF):
             picture.exif = picture.exif or content[len(EXIF) :]
         case 0xE1 if content.startswith(XMP):
             picture.xmp = picture.xmp or content[len(XMP) :]
         case 0xE2:
             _note_color_or_index(picture, part.start, content)
+
+
+def _jfif(content: bytes) -> bytes:
+    """Return JFIF's fields without its thumbnail, in a version and a unit that there are."""
+    version = content[5:7] if content[5:7] in (b"\1\0", b"\1\1", b"\1\2") else b"\1\1"
+    unit = content[7:8] if content[7] <= 2 else b"\0"
+    return JFIF + version + unit + content[8:12] + b"\0\0"
 
 
 def _note_color_or_index(picture: _Picture, start: int, content: bytes) -> None:
