@@ -390,6 +390,17 @@ def test_messages_in_the_configuration_go(tmp_path):
     assert pictures(content) == pictures(heif(picture()))
 
 
+def test_parameter_sets_that_are_called_something_else_are_refused(tmp_path):
+    plain = configuration()
+    at = (
+        plain.index(b"\x42\1") - 5
+    )  # the sequence parameter set, behind its array's kind and two numbers
+    told = plain[:at] + b"\xa7" + plain[at + 1 :]
+
+    with pytest.raises(UncleanableError, match="called something else"):
+        cleaned_bytes(heif(picture(properties=(0x83, 2)), own=(told,)), tmp_path)
+
+
 @pytest.mark.parametrize(
     "own",
     [

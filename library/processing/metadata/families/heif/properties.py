@@ -120,6 +120,8 @@ def _hvcc(content: bytes) -> bytes:
         kind = fields.number(1) & 0xBF
         units = [fields.take(fields.number(2)) for _ in range(fields.number(2))]
         if kind & 0x3F not in _PARAMETER_SETS:
+            if any(unit[:1] and unit[0] >> 1 in _PARAMETER_SETS for unit in units):
+                raise UncleanableError("HEVC parameter sets that are called something else")
             continue
         for unit in units:
             if len(unit) < 2 or unit[0] >> 1 != kind & 0x3F or not nal_stays(unit, len(unit)):
