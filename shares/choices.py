@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from library.models import Asset
 from library.processing.metadata.values import Privacy
 from shares.models import Share
-from shares.terms import Terms
+from shares.terms import Terms, openness
 from shares.wording import spoken_reveals
 
 _LET_OUT = {
@@ -56,7 +56,7 @@ class More:
 def more_of(wanted: Terms, present: Terms) -> More:
     """Say in sentences what a looser choice would let out."""
     told = []
-    if wanted.level.privacy != present.level.privacy:
+    if openness(wanted) > openness(present):
         told.append(_LET_OUT[wanted.level.privacy])
     if present.level.hides_dates and not wanted.level.hides_dates:
         told.append("When the pictures were taken.")

@@ -25,17 +25,20 @@ def want_copies(share: Share, *, now: datetime) -> None:
     at_level = {"privacy": share.privacy, "hides_dates": share.hides_dates}
     sources = share.items.filter(removed_at=None).order_by("position").values("source")
     first = work.next_turn(CleanCopy, share.sender_id)
+    turns = {source: n for n, (source,) in enumerate(sources.values_list("source"), start=first)}
     CleanCopy.objects.bulk_create(
         (
-            CleanCopy(source_id=source, owner=share.sender, due_at=now, turn=first + n, **at_level)
-            for n, source in enumerate(dict.fromkeys(sources.values_list("source", flat=True)))
+            CleanCopy(source_id=source, owner=share.sender, due_at=now, turn=turn, **at_level)
+            for source, turn in sorted(
+                turns.items()
+            )  # in one order, or two links could wait for each other
         ),
         ignore_conflicts=True,
     )
     given_up = CleanCopy.objects.filter(
         source__in=sources.order_by(), state=WorkState.FAILED, **at_level
     )
-    if given_up.exists():
+    while given_up.exists():
         work.retry(given_up, now=now)
     bells.ring_after_commit(CleanCopy)
 

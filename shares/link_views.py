@@ -85,7 +85,7 @@ def terms(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
         wanted = terms_of(request.POST)
     except TermsRefusedError as error:
         return _terms_page(request, share, problem=str(error))
-    if wanted.is_looser_than(share.terms) and "confirmed" not in request.POST:
+    if wanted.is_looser_than(share.terms) and request.POST.get("confirmed") != str(share.epoch):
         context = {"link": _link_of(share), "more": more_of(wanted, share.terms)}
         return render(request, "shares/loosen.html", context, fragment="confirm")
     change_terms(share, wanted, now=now)

@@ -26,6 +26,7 @@ class MyLink:
     page_url: str
     public_url: str
     title: str
+    epoch: int
     privacy: str
     hides_dates: bool
     shows_sender: bool
@@ -84,6 +85,7 @@ def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -
         page_url=share.get_absolute_url(),
         public_url=share.public_url,
         title=title,
+        epoch=share.epoch,
         privacy=share.privacy,
         hides_dates=share.hides_dates,
         shows_sender=share.shows_sender,

@@ -23,7 +23,7 @@ class Terms:
     def is_tighter_than(self, other: "Terms") -> bool:
         """Tell whether something that the other allows would be allowed no more."""
         return (
-            _openness(self) < _openness(other)
+            openness(self) < openness(other)
             or (self.level.hides_dates and not other.level.hides_dates)
             or (other.shows_sender and not self.shows_sender)
         )
@@ -33,7 +33,8 @@ class Terms:
         return other.is_tighter_than(self)
 
 
-def _openness(terms: Terms) -> int:
+def openness(terms: Terms) -> int:
+    """Return how much a level lets out, as a number to compare."""
     return list(Privacy).index(terms.level.privacy)
 
 

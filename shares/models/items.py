@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Count, FilteredRelation, OuterRef, Q, Subquery
 
 from library.models import Asset, BlobKey
+from shares.models.copies import CleanCopy
 
 if TYPE_CHECKING:
     from library.processing.metadata.values import Level
-    from shares.models.copies import CleanCopy
 
 IS_VIDEO = Q(source__content_type__startswith="video/")  # of an item, be its asset there or not
 FIRST_ITEMS = 3
@@ -29,10 +29,14 @@ class ShareItemQuerySet(models.QuerySet["ShareItem"]):
         return self.select_related("asset", "source__stills").order_by("position")
 
     def at_level(self, level: "Level") -> Self:
-        """Join each item's clean copy of this level, as `copy`, to ask for it or read from it."""
+        """Join each item's clean copy of this level, as `copy`, to ask for it or read from it.
+
+        One that is not made yet, or by code that let something through, is none.
+        """
         of_level = Q(
             source__clean_copies__privacy=level.privacy,
             source__clean_copies__hides_dates=level.hides_dates,
+            source__clean_copies__version__gte=CleanCopy.PROVED_SINCE,
         )
         return self.annotate(copy=FilteredRelation("source__clean_copies", condition=of_level))
 

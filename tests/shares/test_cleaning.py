@@ -15,6 +15,7 @@ from library.blobs import storage
 from library.decoding import sandbox
 from library.models import Asset, Blob, Rendition, Stills
 from library.processing.errors import MediaError
+from library.sweeping import sweep
 from shares import cleaning
 from shares.cleaning import make_clean_copy
 from shares.disclosure import FileState, file_of, file_state_of
@@ -332,6 +333,21 @@ def test_a_thousand_pictures_to_prepare_hold_up_no_clean_copy(private, make_shar
     work.run_all(Stills, clock=timezone.now, is_wanted=lambda: len(worked) < 4)
 
     assert [type(row) for row in worked] == [Stills, CleanCopy, Stills, Stills]
+
+
+def test_a_copy_by_code_that_let_something_through_is_none(private, make_share, carol):
+    share = make_share([private], terms=CLEAN)
+    clean_all()
+    CleanCopy.objects.update(version=CleanCopy.PROVED_SINCE - 1)
+
+    file = carol.get(reverse("shares:file", args=[share.token, 1]))
+    archive = carol.get(reverse("shares:archive", args=[share.token]))
+    assert (file.status_code, archive.status_code) == (503, 503)
+
+    sweep(now=timezone.now(), workers=1)
+    clean_all()
+
+    assert file_at(share, carol)
 
 
 # What can't be cleaned

@@ -498,11 +498,26 @@ def test_a_change_both_ways_asks_and_moves_the_epoch(as_alice, make_share):
     wanted = {"privacy": "location", "hides_dates": "on"}
 
     asked = as_alice.post(url_of("terms", share), wanted)
-    as_alice.post(url_of("terms", share), wanted | {"confirmed": "1"})
+    as_alice.post(url_of("terms", share), wanted | {"confirmed": "0"})
 
     assert "Where the pictures were taken." in words(asked)
     share.refresh_from_db()
     assert (share.privacy, share.shows_sender, share.epoch) == ("location", False, 1)
+
+
+def test_a_yes_to_another_question_asks_again(as_alice, make_share):
+    """Asked about "everything" from "location", it was tightened to "clean" before the yes came."""
+    share = make_share(terms=at("placed"))
+    asked = as_alice.post(url_of("terms", share), LEVELS["everything"])
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w*)"', words(asked)))
+    as_alice.post(url_of("terms", share), LEVELS["clean"])
+
+    answer = as_alice.post(url_of("terms", share), fields)
+
+    assert answer.status_code == 200
+    assert "Let them see more?" in words(answer)
+    share.refresh_from_db()
+    assert share.terms == at("clean")
 
 
 def test_saving_what_is_there_changes_nothing(as_alice, make_share):
@@ -527,7 +542,7 @@ def test_nobody_else_changes_a_link_and_an_ended_one_stays_as_it_was(
     call, as_alice, as_bob, make_share
 ):
     share = make_share(terms=at("clean"))
-    act = {"data": LEVELS["everything"] | {"confirmed": "1"}} if call == "post" else {}
+    act = {"data": LEVELS["everything"] | {"confirmed": "0"}} if call == "post" else {}
 
     others = getattr(as_bob, call)(url_of("terms", share), **act)
     stop_share(share, now=timezone.now())

@@ -5,6 +5,7 @@ is checked value by value; and nothing that the source told is found anywhere ou
 """
 
 import mmap
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,8 @@ SHORTEST = 6  # shorter values are found by chance
 PREFIX_BYTES = 64
 PIECE_BYTES = 64 << 10
 MAX_TRIES = 1000
+
+_DATES = re.compile(rb"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d\0|[+-]\d\d:\d\d\0")
 
 PIECES: dict[str, Callable[[bytes], Iterator[Piece]]] = {
     "jpeg": jpeg.pieces,
@@ -166,6 +169,7 @@ def _found(data: bytes, pieces: list[Piece], told: Iterable[Fact], level: Level)
     rest = b"\n".join(
         data[piece.start : piece.stop] for piece in pieces if piece.kind in ("exif", "frame")
     )
+    rest = _DATES.sub(b"", rest)  # checked already; a caption may well say the same
     for fact in told:
         if _may_stay(fact, level):
             continue

@@ -454,8 +454,17 @@ def indexed(kind: int, other: bytes) -> bytes:
     return with_index([(0x030000, len(bare), 0), (kind, len(other), start)], other)
 
 
-@pytest.mark.parametrize("kind", [0x020001, 0x020002, 0x020003])
-def test_both_views_of_a_stereo_picture_stay(kind, tmp_path):
+@pytest.mark.parametrize("kind", [0x020001, 0x020003], ids=["panorama", "multi-angle"])
+def test_single_shots_behind_a_picture_go(kind, tmp_path):
+    """They can show what the picture that was made of them does not."""
+    clean = cleaned(tmp_path, stereo(kind=kind))
+
+    assert len(frames("jpeg", clean)) == 1
+    assert clean.count(b"\xff\xd8\xff") == 1
+
+
+def test_both_views_of_a_stereo_picture_stay(tmp_path):
+    kind = 0x020002
     source = stereo(kind=kind, exif=exif())
     plain = stereo(kind=kind)
 
@@ -467,6 +476,49 @@ def test_both_views_of_a_stereo_picture_stay(kind, tmp_path):
     assert len(frames("jpeg", clean)) == 2
     assert frames("jpeg", clean) == frames("jpeg", source) == frames("jpeg", plain)
     assert cleaned(tmp_path, clean) == clean
+
+
+def amid(data: bytes, more: bytes) -> bytes:
+    return data[:-2] + more + data[-2:]
+
+
+HIDDEN = {
+    "a table of codes": lambda: at_start(
+        made(), segment(0xC4, b"\x13" + bytes(15) + bytes((len(SECRET),)) + SECRET.encode())
+    ),
+    "a table of quantizers": lambda: at_start(
+        made(), segment(0xDB, b"\3" + SECRET.encode().ljust(64, b"."))
+    ),
+    "behind a restart": lambda: amid(made(), b"\xff\xd0" + SECRET.encode()),
+    "in a second scan": lambda: amid(
+        made(), segment(SOS, next(walk_to(made(), SOS))) + SECRET.encode()
+    ),
+    "in a second frame": lambda: amid(made(), made(seed=7)[2:-2] + SECRET.encode()),
+}
+
+
+def walk_to(data: bytes, wanted: int) -> Iterator[bytes]:
+    return (content for marker, content in walk(data) if marker == wanted)
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_is_hidden_among_the_coded_segments_is_never_passed_on_as_it_is(name, tmp_path):
+    made_of_it, data = passed_on(tmp_path, HIDDEN[name]())
+
+    assert made_of_it.verdict in (Verdict.CONVERTED, Verdict.WITHHELD)
+    assert SECRET.encode() not in data
+
+
+@pytest.mark.parametrize("caption", ["2024:05:04 13:05:00", "+02:00", "2024:05:04"])
+def test_a_caption_that_says_what_may_stay_withholds_nothing(caption, tmp_path):
+    block = Image.Exif()
+    block[0x010E] = caption
+    block.get_ifd(0x8769)[0x9003] = "2024:05:04 13:05:00"
+    block.get_ifd(0x8769)[0x9011] = "+02:00"
+
+    made_of_it, _ = passed_on(tmp_path, made(exif=block.tobytes()))
+
+    assert made_of_it.verdict == Verdict.CLEANED
 
 
 def test_the_second_view_is_cleaned_too(tmp_path):

@@ -42,7 +42,9 @@ _TABLES = frozenset((0xC4, 0xCC, 0xDB, 0xDD))  # DHT, DAC, DQT, DRI
 _CODING = _TABLES | jpeg.FRAMES | {jpeg.SOS}
 _SEGMENT_BYTES = 65_533
 _VERSION_BYTES = 4  # of ISO 21496-1, in the first picture
-_VIEWS = frozenset((0x020001, 0x020002, 0x020003))  # panorama, disparity, multi-angle
+_VIEWS = frozenset(
+    (0x020002,)
+)  # of a stereo picture; single shots of a panorama show what it does not
 _ISO_SIZES = frozenset(
     (61, 141, 37, 77)
 )  # one or three channels, with denominators of their own or common

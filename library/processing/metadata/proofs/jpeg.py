@@ -4,10 +4,10 @@ import re
 import struct
 from collections.abc import Iterator
 
+from library.processing.metadata.proofs.jpeg_coding import Coding
 from library.processing.metadata.values import Piece, UnexplainedError
 
 MAX_PICTURES = 16
-_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 _JFIF = re.compile(rb"JFIF\x00\x01[\x00-\x02][\x00-\x02]....\x00\x00", re.DOTALL)
 _ADOBE = re.compile(rb"Adobe\x00[\x64\x65]....[\x00-\x02]", re.DOTALL)
 _ISO = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -20,7 +20,7 @@ _INDEX = re.compile(
     rb"\xb0\x02\x00\x07(?P<size>....)\x00\x00\x00\x32\x00\x00\x00\x00(?P<rows>.*)",
     re.DOTALL,
 )
-_KINDS = frozenset((0, 0x020001, 0x020002, 0x020003, 0x030000))
+_KINDS = frozenset((0, 0x020002, 0x030000))
 
 
 def pieces(data: bytes) -> Iterator[Piece]:
@@ -59,7 +59,7 @@ class _Walk:
         self.at = at
         self.index: list[tuple[int, int]] = []
         self.first_bytes = 0
-        self._has_scan = False
+        self._coding = Coding()
         self._may_index = not behind
         self._seen: set[str] = set()
         self._profile: list[bytes] = []
@@ -78,16 +78,15 @@ class _Walk:
                 raise UnexplainedError("a segment that goes on behind the file")
             if self._profile_parts and (marker != 0xE2 or not content.startswith(_ICC)):
                 self._end_profile()
-            if marker == 0xDA:
-                _check_scan(content)
-                stop = self._after_scan(stop)
-                self._has_scan = True
-            self.at = stop
+            if marker >= 0xE0 and self._coding.has_begun:
+                raise UnexplainedError(f"a segment FF{marker:02X} amid the picture")
             if marker >= 0xE0:
                 yield self._told(marker, content, start, stop)
             else:
-                _check_tables(marker, content)
+                self._coding.take(marker, content)
+                stop = self._coding.scan_end(self.data, stop) if marker == 0xDA else stop
                 yield Piece("coded", start, stop)
+            self.at = stop
         self._end_picture()
         yield Piece("frame", self.at, self.at + 2)
         self.at += 2
@@ -97,12 +96,6 @@ class _Walk:
         if first != 0xFF or not (0xC0 <= marker <= 0xCF or 0xD9 <= marker <= 0xEE):
             raise UnexplainedError(f"no segment at {self.at}")
         return marker
-
-    def _after_scan(self, start: int) -> int:
-        match = _AFTER_SCAN.search(self.data, start)
-        if match is None:
-            raise UnexplainedError("a scan without an end")
-        return match.start()
 
     def _told(self, marker: int, content: bytes, start: int, stop: int) -> Piece:
         match marker:
@@ -146,8 +139,7 @@ class _Walk:
     def _end_picture(self) -> None:
         if self._profile_parts:
             self._end_profile()
-        if not self._has_scan:
-            raise UnexplainedError("a picture without a scan")
+        self._coding.end()
 
     def _read_index(self, block: bytes, base: int) -> None:
         match = _INDEX.fullmatch(block)
@@ -165,46 +157,3 @@ class _Walk:
                 self.first_bytes = size
             else:
                 self.index.append((base + offset, size))
-
-
-def _check_tables(marker: int, content: bytes) -> None:
-    """Check that a coding segment is exactly as long as its fields say.
-
-    Raises:
-        UnexplainedError: there is room for more in it.
-    """
-    if marker == 0xDB:
-        fits = _quantization_bytes(content) == len(content)
-    elif marker == 0xC4:
-        fits = _huffman_bytes(content) == len(content)
-    elif marker == 0xCC:
-        fits = len(content) % 2 == 0 and len(content) <= 64
-    elif marker == 0xDD:
-        fits = len(content) == 2
-    elif marker in (0xDA, 0xD9):
-        fits = True
-    elif 0xC0 <= marker <= 0xCF and marker != 0xC8:
-        fits = len(content) == 6 + 3 * content[5]
-    else:
-        raise UnexplainedError(f"a segment FF{marker:02X}")
-    if not fits:
-        raise UnexplainedError(f"a segment FF{marker:02X} with more in it than its fields")
-
-
-def _check_scan(content: bytes) -> None:
-    if len(content) != 4 + 2 * content[0]:
-        raise UnexplainedError("a scan's header with more in it than its fields")
-
-
-def _quantization_bytes(content: bytes) -> int:
-    at = 0
-    while at < len(content):
-        at += 129 if content[at] >> 4 else 65
-    return at
-
-
-def _huffman_bytes(content: bytes) -> int:
-    at = 0
-    while at < len(content):
-        at += 17 + sum(content[at + 1 : at + 17])
-    return at
