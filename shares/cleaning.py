@@ -26,12 +26,10 @@ def want_copies(share: Share, *, now: datetime) -> None:
     sources = share.items.filter(removed_at=None).order_by("position").values("source")
     first = work.next_turn(CleanCopy, share.sender_id)
     turns = {source: n for n, (source,) in enumerate(sources.values_list("source"), start=first)}
-    CleanCopy.objects.bulk_create(
+    CleanCopy.objects.bulk_create(  # in one order, or two links could wait for each other
         (
             CleanCopy(source_id=source, owner=share.sender, due_at=now, turn=turn, **at_level)
-            for source, turn in sorted(
-                turns.items()
-            )  # in one order, or two links could wait for each other
+            for source, turn in sorted(turns.items())
         ),
         ignore_conflicts=True,
     )
@@ -65,9 +63,7 @@ def make_clean_copy(copy: CleanCopy, now: datetime) -> None:
 def _finish(copy: CleanCopy, made: Cleaning, blob: Blob | None, now: datetime) -> None:
     with transaction.atomic():
         result = {"verdict": made.verdict, "reason": made.reason, "found": made.found}
-        if not work.finish(
-            copy, blob=blob, **result
-        ):  # the lease was lost: its holder does the same
+        if not work.finish(copy, blob=blob, **result):  # its lease was lost to another worker
             return
         if blob is None:
             return

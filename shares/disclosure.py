@@ -23,10 +23,7 @@ from library.processing.suffixes import own_suffix, with_true_suffix
 from library.processing.values import MediaKind
 from library.wording import label_of, spoken_moment
 from library.work import WorkState
-from shares.models import (
-    Share,
-    ShareItem,
-)
+from shares.models import Share, ShareItem
 from shares.zips import unique_member_names
 
 SOMEONE = "Someone"

@@ -1,7 +1,8 @@
-"""The proof that a file tells nothing which its level hides. It shares no code with the cleaners.
+"""The proof that a file tells nothing which its level hides. It walks files by code of its own.
 
 Three nets: every byte of the file is explained by a strict reading of its format; what may still be told
 is checked value by value; and nothing that the source told is found anywhere outside the coded picture.
+Of the cleaners it shares one list: the color profiles that stay as they are.
 """
 
 import mmap
