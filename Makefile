@@ -7,10 +7,12 @@ DEV_STAMP := .venv/.dev-$(shell cat requirements-dev.txt 2>/dev/null | cksum | c
 # A lock names all there is to install, so pip resolves nothing: a release that is newer than the lock changes nothing.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --no-deps --require-hashes
+# What pip would compile file by file, all cores compile; like pip, without a word about what no Python can read.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 FITS = said=$$($(PIP) check) || { echo "$$said"; echo "To install anew: make clean, and the same command again."; exit 1; }
 
-# Two processes, all tests of a file in one of them.
-TOGETHER := -n 2 --dist loadfile
+# Two processes, all tests of a file in one of them; which ones begin is said in tests/environment.py.
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
 README_PICTURES := share-1280-light library-sheet-1280-dark share-selecting-390-light library-390-dark for-you-390-light
 
@@ -29,9 +31,9 @@ coverage: $(DEV_STAMP) browser
 	@rm -rf build/coverage build/failures
 	$(BIN)/python -m pytest -q $(TOGETHER) --cov --cov-report=term:skip-covered --ignore=tests/faults $(ARGS)
 
-# What goes away under a running site, and comes back: each test has a site of its own.
+# What goes away under a running site, and comes back: each test has a site of its own, and mostly waits.
 faults: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q -n 2 --durations=5 tests/faults $(ARGS)
+	$(BIN)/python -m pytest -q -n 4 --durations=5 tests/faults $(ARGS)
 
 # What takes too long for every change: thousands of broken pictures of each family through the cleaners.
 drill: $(DEV_STAMP)
@@ -76,7 +78,8 @@ $(RUN_STAMP): .venv/bin/python
 
 $(DEV_STAMP): .venv/bin/python
 	@echo "Installing what the tests need"
-	@$(INSTALL) -r requirements-dev.txt
+	@$(INSTALL) --no-compile -r requirements-dev.txt
+	@$(COMPILE)
 	@$(FITS)
 	@rm -f .venv/.dev-* && touch $@
 

@@ -35,6 +35,9 @@ class FileState(StrEnum):
     READY = "ready"
     PREPARING = "preparing"
     WITHHELD = "withheld"  # it can't be cleaned, so at this level it is not passed on
+    FAILED = (
+        "failed"  # cleaning it went wrong on our side: it is passed on when another try succeeds
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,8 @@ def file_state_of(item: ShareItem, share: Share) -> FileState:
         return FileState.READY
     if item.copy and item.copy.is_withheld:
         return FileState.WITHHELD
+    if item.copy and item.copy.has_failed:
+        return FileState.FAILED
     return FileState.PREPARING
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from library.http import MemberRequest, render
 from library.tiles import Tile
 from shares.choices import choices_for_share, more_of
+from shares.cleaning import want_copies
 from shares.models import Share
 from shares.my_links import MyLink, links_page, my_link, new_link, strip_of
 from shares.publishing import (
@@ -61,6 +63,18 @@ def link(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 def progress(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Say how many items are prepared; htmx asks until all are."""
     share = get_object_or_404(request.user.shares, uuid=uuid)
+    return render(request, "shares/link.html#progress", _live(share))
+
+
+@require_POST
+def retry(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
+    """Clean the files anew on which it went wrong."""
+    now = timezone.now()
+    share = get_object_or_404(request.user.shares.open_at(now), uuid=uuid)
+    with transaction.atomic():
+        want_copies(share, now=now)
+    if not request.htmx:
+        return redirect("shares:link", uuid=share.uuid)
     return render(request, "shares/link.html#progress", _live(share))
 
 

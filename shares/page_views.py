@@ -39,11 +39,16 @@ def page(request: SiteRequest, share: Share) -> HttpResponseBase:
 @gated_part
 @require_safe
 def tiles(request: SiteRequest, share: Share) -> HttpResponseBase:
-    """Return those of the tiles asked for that are no longer waiting for their picture."""
+    """Return those of the tiles asked for that no longer wait; where there are any, the facts told anew."""
     asked = map(whole_number, request.GET.getlist("id")[:MAX_TILES_ASKED])
     recipient = _recipient(request, share)
-    context = {"tiles": share_page.decided_tiles(share, recipient, filter(None, asked))}
-    return render(request, "library/_tiles.html", context)
+    decided = share_page.decided_tiles(share, recipient, filter(None, asked))
+    context = {
+        "tiles": decided,
+        "cover": cover_of(share),
+        "summary": summary_of(share) if decided else None,
+    }
+    return render(request, "shares/settled.html", context)
 
 
 @gated_page
@@ -107,6 +112,12 @@ def _no_file(state: FileState) -> HttpResponseBase:
     if state == FileState.WITHHELD:
         return short_text(
             "This file can't be cleaned of personal data, so it is not passed along.", status=404
+        )
+    if state == FileState.FAILED:
+        return short_text(
+            "Something went wrong here while this file was cleaned, so it is not passed along. "
+            "Whoever shared it can have it tried again.",
+            status=503,
         )
     return short_text(
         "This is being prepared: what is personal is being removed. Try again in a moment.",

@@ -3,6 +3,7 @@
 Nothing of a link gets into anybody's library but by `add`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -87,10 +88,13 @@ class Added:
     known: int  # had been in the library before
     waiting: int  # still being prepared, so not added
     withheld: int  # can't be cleaned, so they are not passed on
+    failed: int  # cleaning their file went wrong on our side
     gone: int  # no longer in the link
 
     def __str__(self) -> str:
-        return spoken_addition(self.added, self.known, self.waiting, self.withheld, self.gone)
+        return spoken_addition(
+            self.added, self.known, self.waiting, self.withheld, self.failed, self.gone
+        )
 
 
 @transaction.atomic
@@ -125,12 +129,14 @@ def add(share: Share, recipient: User, positions: set[int] | None, *, now: datet
     )
     open_received(found, recipient, now=now)
     known = sum(file.blob_id in before for file in files.values())
-    withheld = sum(file_state_of(item, found) == FileState.WITHHELD for item in items)
+    states = Counter(file_state_of(item, found) for item in items)
+    withheld, failed = states[FileState.WITHHELD], states[FileState.FAILED]
     return Added(
         added=len(files) - known,
         known=known,
-        waiting=len(items) - len(files) - withheld,
+        waiting=len(items) - len(files) - withheld - failed,
         withheld=withheld,
+        failed=failed,
         gone=len(positions) - len(items) if positions else 0,
     )
 

@@ -126,7 +126,7 @@ def tile_of(item: Shown, token: str) -> Tile:
         value=str(item.position),
         is_video=item.is_video,
         is_waiting=item.is_waiting or item.file_state == FileState.PREPARING,
-        is_withheld=item.file_state == FileState.WITHHELD,
+        is_withheld=item.file_state in (FileState.WITHHELD, FileState.FAILED),
         width_px=item.width_px,
         height_px=item.height_px,
         placeholder=item.placeholder,

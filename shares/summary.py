@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, Q, Sum, When
+from django.db.models import Count, F, Q, Sum
 
 from library.models import User
 from library.processing.metadata.values import Verdict
 from library.work import WorkState
-from shares.models import COPY_READY, COPY_WITHHELD, IS_VIDEO, Share, in_library_of
+from shares.models import COPY_FAILED, COPY_READY, COPY_WITHHELD, IS_VIDEO, Share, in_library_of
 from shares.wording import automatic_title, spoken_counts
 
 
@@ -20,6 +20,7 @@ class Summary:
     settled: int  # their picture is prepared, or given up on, and so is their file
     ready: int  # their file can be had
     withheld: int  # their file can't be cleaned, so it is not passed on
+    failed: int  # cleaning their file went wrong on our side
     converted: int  # their file was saved anew at full size
     size_bytes: int  # of the files that can be had
     in_library: int = 0  # of the viewer, where that is a recipient
@@ -55,23 +56,25 @@ class Summary:
         return self.in_library == self.items
 
 
-PREPARED = Q(source__stills__prepared_at__isnull=False)
-FAILED = Q(source__stills__state=WorkState.FAILED)
+HAS_PICTURE = Q(source__stills__prepared_at__isnull=False)
+HAS_NO_PICTURE = Q(source__stills__state=WorkState.FAILED)
 ANY = Q(pk__isnull=False)
 
 
 def summary_of(share: Share, recipient: User | None = None) -> Summary:
     """Count what a share shows, and how much of it a recipient has, in one query."""
-    ready, withheld, stored = ANY, ~ANY, "source"
+    ready, withheld, failed, stored = ANY, ~ANY, ~ANY, "source"
     if share.level.hides_something:
-        ready, withheld, stored = COPY_READY, COPY_WITHHELD, "copy__blob"
+        ready, withheld, failed = COPY_READY, COPY_WITHHELD, COPY_FAILED
+        stored = "copy__blob"
     items = share.items.shown().at_level(share.level)
     counts = items.aggregate(
         photos=Count("pk", filter=~IS_VIDEO),
         videos=Count("pk", filter=IS_VIDEO),
-        settled=Count("pk", filter=(PREPARED | FAILED) & (ready | withheld)),
+        settled=Count("pk", filter=(HAS_PICTURE | HAS_NO_PICTURE) & (ready | withheld | failed)),
         ready=Count("pk", filter=ready),
         withheld=Count("pk", filter=withheld),
+        failed=Count("pk", filter=failed),
         converted=Count("pk", filter=Q(copy__verdict=Verdict.CONVERTED)),
         size_bytes=Sum(f"{stored}__size_bytes", default=0),
         **({"in_library": Count("pk", filter=in_library_of(recipient))} if recipient else {}),
@@ -91,13 +94,12 @@ def withheld_of(share: Share) -> list[Withheld]:
     """Return why files of a share are not passed on, the most frequent reason first."""
     if not share.level.hides_something:
         return []
-    told = Case(When(copy__reason="", then="copy__failure"), default="copy__reason")
     rows = (
         share.items.shown()
         .at_level(share.level)
         .filter(COPY_WITHHELD)
         .order_by()
-        .values_list(told)
+        .values_list(F("copy__reason"))
         .annotate(items=Count("pk"))
     )
     return [Withheld(*row) for row in sorted(rows, key=lambda row: (-row[1], row[0]))]

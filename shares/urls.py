@@ -29,6 +29,7 @@ share_urls: list[URLPattern | URLResolver] = [
 link_urls = [
     path("", link_views.link, name="link"),
     path("progress", link_views.progress, name="progress"),
+    path("retry/", link_views.retry, name="retry"),
     path("terms/", link_views.terms, name="terms"),
     path("stop/", link_views.stop, name="stop"),
 ]

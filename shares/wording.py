@@ -13,9 +13,11 @@ def spoken_counts(photos: int, videos: int) -> str:
     return " and ".join(_counted(photos, "photo") + _counted(videos, "video")) or "nothing"
 
 
-def spoken_addition(added: int, known: int, waiting: int, withheld: int, gone: int) -> str:
+def spoken_addition(
+    added: int, known: int, waiting: int, withheld: int, failed: int, gone: int
+) -> str:
     """Return what became of items that somebody wanted to add: "9 added. 3 are still being prepared."."""
-    if known and not (added or waiting or withheld or gone):
+    if known and not (added or waiting or withheld or failed or gone):
         return (
             "This is in your library already."
             if known == 1
@@ -30,6 +32,7 @@ def spoken_addition(added: int, known: int, waiting: int, withheld: int, gone: i
             "can't be cleaned, so it is not passed on",
             "can't be cleaned, so they are not passed on",
         ),
+        f"{failed:,} could not be cleaned because something went wrong here." if failed else "",
         _some(gone, "is no longer in this link", "are no longer in this link"),
     ]
     return " ".join(filter(None, sentences))

@@ -44,9 +44,10 @@ MEASURED = """
 import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from library.processing.sandbox import server
-enclose = server.enclose
-server.enclose = lambda *, readable, writable: enclose(
-    readable=readable, writable=[*writable, Path({folder!r})]
+from library.processing.sandbox.fence import Fence
+enclose = Fence.enclose
+Fence.enclose = lambda fence, *, readable, writable: enclose(
+    fence, readable=readable, writable=[*writable, Path({folder!r})]
 )
 server.serve()
 """

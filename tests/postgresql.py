@@ -9,6 +9,7 @@ from secrets import token_hex
 import psycopg
 import pytest
 
+from tests.prepared import STATIC_FILES, prepare
 from tests.site import run_python
 
 SERVER = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
@@ -65,7 +66,7 @@ class OnPostgreSQL:
         self.run_manage("migrate", "--verbosity", "0")
         if serves_pages:
             self.run_manage("createcachetable", "--database", "cache", "--verbosity", "0")
-            self.run_manage("collectstatic", "--no-input", "--verbosity", "0")
+            prepare(data_dir, STATIC_FILES)
 
     def run_manage(self, *words: str) -> str:
         return run_python("manage.py", *words, environment=self.environment)

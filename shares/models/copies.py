@@ -64,11 +64,15 @@ class CleanCopy(Work):
     @property
     def is_withheld(self) -> bool:
         """Tell whether it was decided that nothing is passed on."""
-        gave_up = self.state == WorkState.FAILED and self.blob_id is None
-        return gave_up or self.verdict == Verdict.WITHHELD
+        return self.verdict == Verdict.WITHHELD
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether making it was given up, through no fault of the file that we know of."""
+        return self.state == WorkState.FAILED and not self.verdict
 
 
-COPY_READY = Q(copy__blob__isnull=False)  # of an item that `with_copies` has joined
-COPY_WITHHELD = Q(copy__verdict=Verdict.WITHHELD) | Q(
-    copy__state=WorkState.FAILED, copy__blob__isnull=True
-)
+# Of an item that `with_copies` has joined; one of them is true as soon as there is nothing to wait for
+COPY_READY = Q(copy__blob__isnull=False)
+COPY_WITHHELD = Q(copy__verdict=Verdict.WITHHELD)
+COPY_FAILED = Q(copy__state=WorkState.FAILED, copy__verdict="")

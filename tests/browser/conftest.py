@@ -14,6 +14,7 @@ from tests.browser.evidence import keep_evidence
 from tests.conftest import PASSWORD
 from tests.landscapes import landscape
 from tests.patience import PATIENCE_SECONDS
+from tests.prepared import prepare
 from tests.site import ROOT, Site
 
 MAKE_MEMBERS = """
@@ -76,6 +77,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
 
 def running_site(folder: Path) -> Iterator[Site]:
     """Run a site; nothing of it may be left when it ends."""
+    prepare(folder)
     site = Site(folder).start()
     yield site
     running = site.stop()

@@ -2,13 +2,11 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -52,10 +50,7 @@ def kill(site: Site) -> None:
 
 def states(member: Member) -> Counter[str]:
     """Count a member's stills in each state."""
-    path = member.site.data_dir / "passalong.sqlite3"
-    with closing(sqlite3.connect(path, timeout=PATIENCE_SECONDS)) as database:
-        rows = database.execute(STATES, [member.email])
-        return Counter(state for (state,) in rows)
+    return Counter(state for (state,) in member.site.rows(STATES, member.email))
 
 
 def refusal(folder: Path, **variables: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.member import Member
 from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.prepared import prepare
 from tests.site import Site, free_port
 
 
@@ -56,6 +57,7 @@ def redis(tmp_path) -> Iterator[Redis]:
 
 @pytest.fixture
 def site(redis, tmp_path) -> Iterator[Site]:
+    prepare(tmp_path / "site")
     site = Site(tmp_path / "site", {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}).start()
     running = site.processes()
     yield site

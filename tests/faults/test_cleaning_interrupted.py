@@ -14,6 +14,7 @@ import pytest
 
 from tests.member import Member
 from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.prepared import prepare
 from tests.shares.planted import MARKER, planted
 from tests.site import Site, command_of
 
@@ -29,6 +30,7 @@ def site(request, tmp_path) -> Iterator[Site]:
     folder = (
         request.getfixturevalue("small_disk") if "small_disk" in request.fixturenames else tmp_path
     )
+    prepare(folder / "site")
     site = Site(folder / "site").start()
     running = site.processes()
     yield site

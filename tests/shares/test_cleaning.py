@@ -20,7 +20,7 @@ from shares import cleaning
 from shares.cleaning import make_clean_copy
 from shares.disclosure import FileState, file_of, file_state_of
 from shares.models import CleanCopy, Share, ShareItem
-from shares.publishing import publish_share
+from shares.publishing import publish_share, stop_share
 from shares.receiving import add
 from shares.summary import summary_of
 from tests.conftest import signed_in
@@ -388,18 +388,68 @@ def test_what_can_not_be_read_is_withheld(make_asset, make_share):
     assert file_state_of(item_of(share), share) == FileState.WITHHELD
 
 
-def test_a_cleaner_that_keeps_dying_withholds_the_file_and_says_so(
-    private, make_share, monkeypatch
-):
+@pytest.fixture
+def failed_share(private, make_share, monkeypatch) -> Share:
+    """A link of one picture, on which the cleaner died each time."""
     share = make_share([private], terms=CLEAN)
-    monkeypatch.setattr(cleaning, "CLEANING_SECONDS", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(cleaning, "CLEANING_SECONDS", 0)
+        assert clean_all() == 3
+    return share
 
-    assert clean_all() == 3
 
+def test_a_cleaner_that_keeps_dying_is_a_fault_of_ours_and_nothing_is_passed_on(
+    failed_share, carol, bob
+):
     copy = CleanCopy.objects.get()
-    assert (copy.state, copy.blob) == ("failed", None)
-    assert file_state_of(item_of(share), share) == FileState.WITHHELD
+    page = carol.get(failed_share.get_absolute_url()).content.decode()
+    item = carol.get(reverse("shares:item", args=[failed_share.token, 1])).content.decode()
+    file = carol.get(reverse("shares:file", args=[failed_share.token, 1]))
+    archive = carol.get(reverse("shares:archive", args=[failed_share.token]))
+
+    assert (copy.state, copy.verdict, copy.blob) == ("failed", "", None)
     assert copy.failure
+    assert file_state_of(item_of(failed_share), failed_share) == FileState.FAILED
+    assert "Something went wrong here while 1 of 1 was cleaned" in " ".join(page.split())
+    assert "Something went wrong here" in item
+    assert "be cleaned of personal data" not in page + item
+    assert (file.status_code, archive.status_code) == (503, 404)
+    assert b"have it tried again" in file.content
+    assert (
+        str(add(failed_share, bob, None, now=timezone.now()))
+        == "Nothing was added. 1 could not be cleaned because something went wrong here."
+    )
+    assert summary_of(failed_share).is_settled
+
+
+@pytest.mark.parametrize("by_htmx", [False, True])
+def test_the_sender_has_it_tried_again(by_htmx, failed_share, alice, carol):
+    as_alice = signed_in(alice)
+    sheet, retry = (
+        reverse(f"shares:{name}", args=[failed_share.uuid]) for name in ("link", "retry")
+    )
+    told = " ".join(as_alice.get(sheet).content.decode().split())
+    assert "Something went wrong on our side while 1 was cleaned." in told
+    assert f'action="{retry}"' in told
+
+    answer = as_alice.post(retry, headers={"HX-Request": "true"} if by_htmx else {})
+
+    assert answer.status_code == (200 if by_htmx else 302)
+    assert not by_htmx or b"being prepared for sharing" in answer.content
+    assert file_state_of(item_of(failed_share), failed_share) == FileState.PREPARING
+    clean_all()
+    assert file_at(failed_share, carol)
+    assert "Something went wrong" not in as_alice.get(sheet).content.decode()
+
+
+def test_nobody_else_has_it_tried_again_and_no_link_that_has_ended(failed_share, alice, bob):
+    retry = reverse("shares:retry", args=[failed_share.uuid])
+
+    assert signed_in(bob).post(retry).status_code == 404
+    assert signed_in(alice).get(retry).status_code == 405
+    stop_share(failed_share, now=timezone.now())
+    assert signed_in(alice).post(retry).status_code == 404
+    assert CleanCopy.objects.get().state == "failed"
 
 
 def test_another_link_tries_again_what_was_given_up(private, make_share, monkeypatch):

@@ -77,7 +77,7 @@ def test_members_see_the_same_pictures_and_words_as_strangers(who, request, make
     )
 
     for region in (
-        r'<div class="say" data-facts>.*?</div>',
+        r'<div class="say" data-facts="\d+">.*?</div>',
         r'<div class="grid">.*?<div class="tray',
     ):
         found = [re.search(region, html, re.DOTALL)[0] for html in (page, stranger)]
@@ -299,6 +299,21 @@ def test_tiles_come_as_soon_as_they_are_prepared_and_not_before(make_share, make
 
     Stills.objects.update(prepared_at=timezone.now())
     assert tile_positions(words(carol.get(where))) == [1, 2]
+
+
+def test_settled_tiles_bring_the_facts_anew_and_waiting_ones_nothing(make_share, make_asset, carol):
+    share = make_share([make_asset(), make_asset(prepared=False)])
+    page = share.get_absolute_url()
+    waiting = share.items.get(source__stills__prepared_at=None).position
+    region = re.compile(r'<div class="say" data-facts="2">.*?</div>', re.DOTALL)
+
+    assert words(carol.get(f"{page}tiles?id={waiting}")).strip() == ""
+    assert "1 of 2 are ready" in words(carol.get(page))
+
+    Stills.objects.update(prepared_at=timezone.now())
+    (anew,) = region.findall(words(carol.get(f"{page}tiles?id={waiting}")))
+    assert [anew] == region.findall(words(carol.get(page)))
+    assert "are ready" not in anew
 
 
 def follow(client: Client, where: str, headers: dict[str, str]) -> list[list[int]]:

@@ -13,7 +13,9 @@ async function ask() {
       const response = await fetch(address, { headers: { Accept: "text/html" }, redirect: "error" });
       if (response.status >= 500) throw new Error("not now");
       if (!response.ok) return; // the link has ended, or we are signed out: the next page says so
-      if (place(await response.text())) await tellFacts();
+      const page = parsed(await response.text());
+      place(page);
+      tellFacts(page.querySelector("[data-facts]"));
       wait = 700;
     } catch {
       wait = Math.min(wait * 2, 15000); // offline, or the site is starting: ask more rarely
@@ -26,10 +28,8 @@ function parsed(html) {
   return new DOMParser().parseFromString(html, "text/html");
 }
 
-// Returns whether there was any.
-function place(html) {
-  const tiles = parsed(html).querySelectorAll(".tile");
-  for (const tile of tiles) {
+function place(page) {
+  for (const tile of page.querySelectorAll(".tile")) {
     const old = document.getElementById(tile.id);
     if (!old) continue;
     const box = old.querySelector(".tick input");
@@ -39,23 +39,17 @@ function place(html) {
     old.replaceWith(tile);
     if (focused) tile.querySelector(focused)?.focus({ preventScroll: true });
   }
-  return tiles.length > 0;
 }
 
-// How much is ready, and whether there is anything to download: told anew.
-async function tellFacts() {
+// On a share page: how much is ready, and whether there is anything to download.
+function tellFacts(fresh) {
   const facts = document.querySelector("[data-facts]");
-  if (!facts) return;
-  const response = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
-  if (!response.ok) return;
-  const fresh = parsed(await response.text());
+  if (!facts || !fresh) return;
   const open = facts.querySelector("details")?.open;
-  facts.replaceChildren(...fresh.querySelector("[data-facts]").childNodes);
+  facts.replaceChildren(...fresh.childNodes);
   facts.dispatchEvent(new Event("htmx:load", { bubbles: true })); // its times are to be told in words
   if (open) facts.querySelector("details").open = true;
-  for (const button of document.querySelectorAll("[data-downloads]")) {
-    button.disabled = fresh.querySelector("[data-downloads]").disabled;
-  }
+  for (const button of document.querySelectorAll("[data-downloads]")) button.disabled = fresh.dataset.facts === "0";
 }
 
 setTimeout(ask, 300);

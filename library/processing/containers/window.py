@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, overload
 
 BUFFER_BYTES = 64 << 10
-SEARCH_BYTES = 1 << 20
+SEARCH_BYTES = 256 << 10
 
 
 class FileWindow:

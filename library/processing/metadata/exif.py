@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from library.processing.exif import read_exif
-from library.processing.metadata.values import Level
+from library.processing.metadata.values import Coordinates, Level
 
 MAX_ENTRIES = 1000
 MAX_VALUE_BYTES = 1 << 20
@@ -40,6 +40,7 @@ _TYPE_BYTES = {
     129: 1,
 }
 _POINTERS = {EXIF_DIRECTORY: "Exif", GPS_DIRECTORY: "GPS", INTEROP_DIRECTORY: "Interop"}
+_ARC_PARTS = 1_000_000  # a second of arc is written in millionths: 30 micrometers on the ground
 _APPLE = b"Apple iOS\0"
 _APPLE_HEAD = _APPLE + b"\0\1MM"
 _HEADROOM = (0x21, 0x30)  # how much brighter than white the gain map makes a picture
@@ -95,12 +96,18 @@ def _entry(block: bytes, order: str, directory: str, at: int) -> Entry | None:
 
 
 def kept_exif(
-    block: bytes, level: Level, *, headroom: bool = False, is_upright: bool = False
+    block: bytes,
+    level: Level,
+    *,
+    headroom: bool = False,
+    is_upright: bool = False,
+    elsewhere: Coordinates | None = None,
 ) -> bytes:
     """Return a new EXIF block with what this level lets stay; empty when that is nothing.
 
     `block` may begin with "Exif". With `headroom` the two numbers stay that Apple's gain maps need.
-    Where the pixels are upright already, no orientation is told.
+    Where the pixels are upright already, no orientation is told. `elsewhere` is what the file says
+    of its place outside EXIF: it is told with the location where the block has no place of its own.
     """
     found = {(entry.directory, entry.tag): entry for entry in reversed(list(entries(block)))}
     main = [] if is_upright else [*_orientation(found)]
@@ -108,7 +115,7 @@ def kept_exif(
     below += _date(block, found) if level.keeps_dates else ()
     below += _headroom(found) if headroom else ()
     index = [*_color_index(found)]
-    where = _coordinates(found) if level.keeps_location else []
+    where = (_coordinates(found) or _placed(elsewhere)) if level.keeps_location else []
     if below or index:
         below.append(_Field(VERSION, _UNDEFINED, 4, b"0232"))
     return _block(main, below, index, where) if main or below or where else b""
@@ -193,6 +200,23 @@ def _coordinates(found: _Found) -> list[_Field]:
             return []
         fields.append(_Field(reference, _ASCII, 2, side + b"\0"))
         fields.append(_Field(tag, _RATIONAL, 3, b"".join(struct.pack(">II", *p) for p in parts)))
+    return fields
+
+
+def _placed(where: Coordinates | None) -> list[_Field]:
+    """Return the coordinates of a place in degrees, minutes and seconds; nothing where it is nowhere."""
+    if where is None or not where.is_on_earth:
+        return []
+    fields = [_Field(GPS_VERSION, _BYTE, 4, b"\2\3\0\0")]
+    for reference, tag, letters, degrees in (
+        (LATITUDE_REF, LATITUDE, b"NS", where.latitude),
+        (LONGITUDE_REF, LONGITUDE, b"EW", where.longitude),
+    ):
+        minutes, parts = divmod(round(abs(degrees) * 3600 * _ARC_PARTS), 60 * _ARC_PARTS)
+        side = letters[1:] if degrees < 0 else letters[:1]
+        fields.append(_Field(reference, _ASCII, 2, side + b"\0"))
+        numbers = struct.pack(">6I", minutes // 60, 1, minutes % 60, 1, parts, _ARC_PARTS)
+        fields.append(_Field(tag, _RATIONAL, 3, numbers))
     return fields
 
 

@@ -7,6 +7,7 @@ known the tags that turn numbers into colours are written anew, under a neutral 
 import hashlib
 import struct
 
+from library.processing.metadata.icc_tags import COLOR_TAGS, numbers_alone
 from library.processing.metadata.values import UncleanableError
 
 MAX_PROFILE_BYTES = 16 << 20
@@ -62,21 +63,9 @@ NAMES = (
     "Gray Gamma 2.2",
 )
 
-_XYZ, _CURVES = (b"XYZ ",), (b"curv", b"para")
-_TABLES = (b"mft1", b"mft2", b"mAB ", b"mBA ")
-_COLOR_TAGS: dict[bytes, tuple[bytes, ...]] = {
-    **dict.fromkeys((b"wtpt", b"bkpt", b"rXYZ", b"gXYZ", b"bXYZ", b"lumi"), _XYZ),
-    **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC", b"kTRC"), _CURVES),
-    **dict.fromkeys((b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"gamt"), _TABLES),
-    b"chad": (b"sf32",),
-    b"chrm": (b"chrm",),
-    b"cicp": (b"cicp",),
-    **dict.fromkeys((b"rig0", b"rig2"), (b"sig ",)),
-}
-_FIXED_BYTES = {b"XYZ ": 20, b"sf32": 44, b"chrm": 36, b"cicp": 12, b"sig ": 12}
-_PARA_NUMBERS = (1, 3, 4, 5, 7)
 _DEVICES = (b"mntr", b"scnr", b"prtr", b"spac")
 _SPACES = (b"RGB ", b"GRAY", b"CMYK", b"Lab ", b"XYZ ")
+_VERSIONS = frozenset(major << 24 | minor << 20 for major in (2, 4) for minor in range(5))
 _D50 = bytes.fromhex("0000f6d6000100000000d32d")
 _MADE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
 
@@ -105,76 +94,80 @@ def is_known(profile: bytes) -> bool:
 def _rebuilt(profile: bytes) -> bytes:
     version, device, space, between = struct.unpack_from(">I4s4s4s", profile, 8)
     (count,) = struct.unpack_from(">I", profile, 128)
+    version &= 0xFFF00000  # the rest is the number of a correction, and reserved
     if device not in _DEVICES or space not in _SPACES or between not in (b"XYZ ", b"Lab "):
         raise UncleanableError("a color profile of a rare kind")
+    if version not in _VERSIONS:
+        raise UncleanableError("a color profile of a rare version")
     if count > MAX_TAGS or len(profile) > MAX_PROFILE_BYTES:
         raise UncleanableError("a color profile with more in it than colors")
     is_new = version >= 0x04000000
-    tags = [(b"desc", _name_tag(_name(profile, count), is_new)), (b"cprt", _text_tag(is_new))]
-    for n in range(count):
-        name, start, size = struct.unpack_from(">4sII", profile, 132 + 12 * n)
-        if name in _COLOR_TAGS:
-            tags.append((name, _color_tag(name, profile[start : start + size], size)))
-    names = {name for name, _ in tags}
-    if len(names) < len(tags):
-        raise UncleanableError("a color profile with a tag that stands there twice")
-    if not names & {b"A2B0", b"kTRC", b"rTRC"}:
+    colors = _color_tags(profile, count)
+    if not colors.keys() & {b"A2B0", b"kTRC", b"rTRC"}:
         raise UncleanableError("a color profile without colors")
     (intent,) = struct.unpack_from(">I", profile, 64)
     head = (
-        struct.pack(">I4s4s4s", version & 0xFFF00000, device, space, between)
+        struct.pack(">I4s4s4s", version, device, space, between)
         + _MADE
         + b"acsp"
         + bytes(24)
         + struct.pack(">I", intent & 3)
         + _D50
     )
-    return _assembled(head, tags)
+    texts = [(b"desc", _name_tag(_name(profile, count), is_new)), (b"cprt", _text_tag(is_new))]
+    return _assembled(head, [*texts, *sorted(colors.items())])
+
+
+def _color_tags(profile: bytes, count: int) -> dict[bytes, bytes]:
+    """Return the tags that turn numbers into colors, written anew, by name.
+
+    Tags may share their place, and else not lie over each other: so no profile grows by being read.
+
+    Raises:
+        UncleanableError: one is not in order, or stands there twice.
+    """
+    made, written, total = dict[bytes, bytes](), dict[tuple[int, int], bytes](), 0
+    for n in range(count):
+        name, start, size = struct.unpack_from(">4sII", profile, 132 + 12 * n)
+        if name not in COLOR_TAGS:
+            continue
+        if name in made:
+            raise UncleanableError("a color profile with a tag that stands there twice")
+        _check_place(profile, name, start, size)
+        if (start, size) not in written:
+            total += size
+            if total > len(profile):
+                raise UncleanableError("a color profile with tags that lie over each other")
+            written[start, size] = numbers_alone(profile[start : start + size])
+        made[name] = written[start, size]
+    return {name: content for name, content in made.items() if content}
+
+
+def _check_place(profile: bytes, name: bytes, start: int, size: int) -> None:
+    kind = profile[start : start + 4]
+    if start + size > len(profile) or kind not in COLOR_TAGS[name]:
+        raise UncleanableError("a color profile with a tag of a wrong type")
+    if start % 4 and kind in (b"mAB ", b"mBA "):  # some count the bytes that fill up from elsewhere
+        raise UncleanableError("a color profile with a tag on an odd place")
 
 
 def _assembled(head: bytes, tags: list[tuple[bytes, bytes]]) -> bytes:
-    """Put header, table and tags together; the same content is written once."""
+    """Put header, table and tags together; the same content is written once.
+
+    Raises:
+        UncleanableError: it has become too long.
+    """
     at = 132 + 12 * len(tags)
-    table, body, places = struct.pack(">I", len(tags)), b"", dict[bytes, int]()
+    table, body, places = struct.pack(">I", len(tags)), bytearray(), dict[bytes, int]()
     for name, content in tags:
         if content not in places:
             places[content] = at + len(body)
             body += content + bytes(-len(content) % 4)
         table += struct.pack(">4sII", name, places[content], len(content))
     size = at + len(body)
+    if size > MAX_PROFILE_BYTES:
+        raise UncleanableError("a color profile with more in it than colors")
     return struct.pack(">II", size, 0) + head.ljust(120, b"\0") + table + body
-
-
-def _color_tag(name: bytes, content: bytes, size: int) -> bytes:
-    """Check one tag's type and size; its reserved bytes become zero.
-
-    Raises:
-        UncleanableError: it is not what its name says.
-    """
-    kind = content[:4]
-    if len(content) != size or kind not in _COLOR_TAGS[name]:
-        raise UncleanableError("a color profile with a tag of a wrong type")
-    wanted = _tag_bytes(kind, content)
-    if len(content) < wanted:
-        raise UncleanableError("a color profile with a tag that is cut short")
-    return kind + bytes(4) + content[8:wanted]
-
-
-def _tag_bytes(kind: bytes, content: bytes) -> int:
-    if kind == b"curv":
-        (count,) = struct.unpack_from(">I", content, 8)
-        return 12 + 2 * int(count)
-    if kind == b"para":
-        (function,) = struct.unpack_from(">H", content, 8)
-        return 12 + 4 * _PARA_NUMBERS[function]
-    if kind in (b"mft1", b"mft2"):
-        inputs, outputs, grid = content[8:11]
-        width = 1 if kind == b"mft1" else 2
-        start, ends = (
-            (48, (256, 256)) if width == 1 else (52, struct.unpack_from(">HH", content, 48))
-        )
-        return start + width * int(inputs * ends[0] + grid**inputs * outputs + outputs * ends[1])
-    return _FIXED_BYTES.get(kind, len(content))
 
 
 def _name(profile: bytes, count: int) -> str:

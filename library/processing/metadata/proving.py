@@ -16,7 +16,16 @@ from pathlib import Path
 from library.processing.decoders import DECODER_ERRORS, open_photo
 from library.processing.errors import UnsupportedMediaError
 from library.processing.formats import identify
-from library.processing.metadata.proofs import gif, heif, jpeg, png, webp
+from library.processing.metadata.proofs import (
+    gif,
+    gif_ends,
+    heif,
+    jpeg,
+    jpeg_ends,
+    png,
+    webp,
+    webp_ends,
+)
 from library.processing.metadata.proofs.told import check_exif, check_icc, check_xmp
 from library.processing.metadata.values import (
     Fact,
@@ -40,6 +49,13 @@ PIECES: dict[str, Callable[[bytes], Iterator[Piece]]] = {
     "gif": gif.pieces,
     "heic": heif.pieces,
     "avif": heif.pieces,
+}
+
+# Whether decoders read coded data to its end; of PNG the walk itself tells
+ENDS: dict[str, Callable[[bytes, list[Piece]], None]] = {
+    "jpeg": jpeg_ends.check,
+    "webp": webp_ends.check,
+    "gif": gif_ends.check,
 }
 
 
@@ -69,6 +85,8 @@ def _findings(path: Path, source: Path | None, told: Iterable[Fact], level: Leve
             pieces = list(PIECES[form](data))
             _check_cover(pieces, len(data))
             _check_told(data, pieces, level)
+            if form in ENDS:
+                ENDS[form](data, pieces)
             if source is not None:
                 _check_picture(path, source, form, data, pieces)
             return [f"{name} is still there" for name in _found(data, pieces, told, level)]

@@ -76,6 +76,18 @@ class Piece(NamedTuple):
     content: bytes = b""
 
 
+class Coordinates(NamedTuple):
+    """A place on earth in degrees; those to the south and to the west are negative."""
+
+    latitude: float
+    longitude: float
+
+    @property
+    def is_on_earth(self) -> bool:
+        """Tell whether there is such a place: both are finite, and in range."""
+        return abs(self.latitude) <= 90 and abs(self.longitude) <= 180
+
+
 class Kind(StrEnum):
     """What a fact is about."""
 

@@ -1,4 +1,4 @@
-"""XMP (ISO 16684-1): read its properties, and write anew the numbers that a gain map needs.
+"""XMP (ISO 16684-1): read its properties and its place, and write anew the numbers that a gain map needs.
 
 Sources of the properties that stay: Android's Ultra HDR format 1.1 (`hdrgm`, `Container`), and what
 Apple's cameras write (`HDRGainMap`, `apdi`).
@@ -9,9 +9,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from library.processing.metadata.values import Coordinates
+
 MAX_XMP_BYTES = 1 << 20  # what is longer is not read; no gain map's is
 MAX_PROPERTIES = 10_000
 
+EXIF = "http://ns.adobe.com/exif/1.0/"
 HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
 APPLE_GAIN_MAP = "http://ns.apple.com/HDRGainMap/1.0/"
 APPLE_PIXEL_DATA = "http://ns.apple.com/pixeldatainfo/1.0/"
@@ -20,6 +23,8 @@ APPLE_GAIN_MAP_URN = "urn:com:apple:photo:2020:aux:hdrgainmap"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII)
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}", re.ASCII)
+# A GPSCoordinate: "DDD,MM,SSk" or "DDD,MM.mmk" (XMP specification, part 2); some give seconds a fraction
+_COORDINATE = re.compile(r"(\d{1,3}),((?:\d{1,2},)?\d{1,2}(?:\.\d{1,18})?)([NESW])", re.ASCII)
 _HDRGM_NUMBERS = (
     "GainMapMin",
     "GainMapMax",
@@ -49,12 +54,8 @@ def properties(xmp: bytes) -> list[Property]:
 
     What declares entities is nonsense: no camera does, and they could be made to grow without end.
     """
-    packet = xmp[:MAX_XMP_BYTES].strip(b"\0 \t\r\n")
-    if len(xmp) > MAX_XMP_BYTES or b"<!" in packet:
-        return []
-    try:
-        root = ET.fromstring(packet)  # noqa: S314 - no entities, see above
-    except (ET.ParseError, ValueError, LookupError):
+    root = _tree(xmp)
+    if root is None:
         return []
     found = []
     for property_ in _walk(root):
@@ -62,6 +63,20 @@ def properties(xmp: bytes) -> list[Property]:
         if len(found) >= MAX_PROPERTIES:
             break
     return found
+
+
+def location(xmp: bytes) -> Coordinates | None:
+    """Return where the picture was taken; None where its packet does not say so, or says more than one place.
+
+    What stands inside of other properties is not read: it tells of other places, and of other pictures.
+    """
+    found = set(_own(root)) if (root := _tree(xmp)) is not None else set()
+    north = _degrees(found, "GPSLatitude", "NS")
+    east = _degrees(found, "GPSLongitude", "EW")
+    if north is None or east is None:
+        return None
+    place = Coordinates(north, east)
+    return place if place.is_on_earth else None
 
 
 def gain_map_xmp(xmp: bytes) -> bytes:
@@ -96,6 +111,40 @@ def primary_xmp(version: str, gain_map_bytes: int) -> bytes:
         f' xmlns:hdrgm="{HDRGM}" hdrgm:Version="{version}">'
         f"<Container:Directory><rdf:Seq>{items}</rdf:Seq></Container:Directory>{_TAIL}"
     ).encode()
+
+
+def _tree(xmp: bytes) -> ET.Element | None:
+    """Return a packet's elements; None for nonsense, or what declares entities in any coding of text."""
+    packet = xmp[:MAX_XMP_BYTES].strip(b"\0 \t\r\n")
+    if len(xmp) > MAX_XMP_BYTES or b"<!" in packet.replace(b"\0", b""):
+        return None
+    try:
+        return ET.fromstring(packet)  # noqa: S314 - no entities, see above
+    except (ET.ParseError, ValueError, LookupError):
+        return None
+
+
+def _own(root: ET.Element) -> Iterator[Property]:
+    """Yield the properties that a packet says of the picture itself, as attribute or element."""
+    tree = root if root.tag == _RDF + "RDF" else root.find(_RDF + "RDF")
+    for about in tree.findall(_RDF + "Description") if tree is not None else ():
+        for key, value in (*about.attrib.items(), *((child.tag, child.text) for child in about)):
+            space, _, name = key.removeprefix("{").rpartition("}")
+            yield Property(space, name, (value or "").strip())
+
+
+def _degrees(found: set[Property], name: str, sides: str) -> float | None:
+    """Return a coordinate in degrees, from its first side on; None unless it has one value, in XMP's form."""
+    values = [value for space, other, value in found if (space, other) == (EXIF, name)]
+    match = _COORDINATE.fullmatch(values[0]) if len(values) == 1 else None
+    if match is None or match[3] not in sides:
+        return None
+    minutes, _, seconds = match[2].partition(",")
+    parts = float(minutes), float(seconds or 0)
+    if max(parts) >= 60:
+        return None
+    size = int(match[1]) + parts[0] / 60 + parts[1] / 3600
+    return size if match[3] == sides[0] else -size
 
 
 def _walk(root: ET.Element) -> Iterator[Property]:

@@ -26,15 +26,22 @@ _SYSTEM = (
 )
 
 
-def enclose(*, readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Let this process read these, write into these folders, and run Python's own code; no more.
+class Fence:
+    """What a process will still be able to do, got ready before it is known for which file."""
 
-    It can't open sockets, start programs or processes, or signal others any more. Its threads from
-    here on are enclosed too. Does what the kernel can, and is silent about the rest.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
-    landlock.restrict(code=_code(), readable=readable, writable=writable)
-    seccomp.refuse_calls()
+    def __init__(self) -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
+        self._ruleset = landlock.Ruleset(_code())
+        self._filter = seccomp.filter_code()
+
+    def enclose(self, *, readable: Iterable[Path], writable: Iterable[Path]) -> None:
+        """Let this process read these, write into these folders, and run Python's own code; no more.
+
+        It can't open sockets, start programs or processes, or signal others any more. Its threads from
+        here on are enclosed too. Does what the kernel can, and is silent about the rest. Call it once.
+        """
+        self._ruleset.restrict(readable=readable, writable=writable)
+        seccomp.refuse_calls(self._filter)
 
 
 def _code() -> list[Path]:

@@ -28,27 +28,35 @@ def version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, _VERSION)))
 
 
-def restrict(*, code: Iterable[Path], readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Leave this process code to read and run, files to read, and folders to write files in.
+class Ruleset:
+    """What this process will reach: made at leisure, in force from `restrict` on."""
 
-    Where the kernel can, TCP, abstract sockets and signals end at the same fence. Needs
-    PR_SET_NO_NEW_PRIVS. Does nothing where there is no Landlock.
-    """
-    known = version()
-    if not known:
-        return
-    rights = (1 << _RIGHTS.get(known, _NEWEST_RIGHTS)) - 1
-    attributes = struct.pack("=3Q", rights, _TCP, _SCOPES)[: _ruleset_bytes(known)]
-    ruleset = _libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0)
-    if ruleset < 0:
-        return
-    try:
-        for wanted, paths in ((_CODE, code), (_READ_FILE, readable), (_CONTENT, writable)):
-            for path in paths:
-                _allow(ruleset, path, wanted & rights)
-        _libc.syscall(_RESTRICT_SELF, ruleset, 0)
-    finally:
-        os.close(ruleset)
+    def __init__(self, code: Iterable[Path]) -> None:
+        """Allow code to be read and run. Does nothing where there is no Landlock."""
+        known = version()
+        self._rights = (1 << _RIGHTS.get(known, _NEWEST_RIGHTS)) - 1
+        attributes = struct.pack("=3Q", self._rights, _TCP, _SCOPES)[: _ruleset_bytes(known)]
+        self._file = _libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0) if known else -1
+        self._allow(_CODE, code)
+
+    def restrict(self, *, readable: Iterable[Path], writable: Iterable[Path]) -> None:
+        """Leave this process the code, files to read, and folders to write files in. Call it once.
+
+        Where the kernel can, TCP, abstract sockets and signals end at the same fence. Needs
+        PR_SET_NO_NEW_PRIVS.
+        """
+        if self._file < 0:
+            return
+        try:
+            self._allow(_READ_FILE, readable)
+            self._allow(_CONTENT, writable)
+            _libc.syscall(_RESTRICT_SELF, self._file, 0)
+        finally:
+            os.close(self._file)
+
+    def _allow(self, wanted: int, paths: Iterable[Path]) -> None:
+        for path in paths if self._file >= 0 else ():
+            _allow(self._file, path, wanted & self._rights)
 
 
 def _ruleset_bytes(known: int) -> int:

@@ -21,6 +21,12 @@ _START = (
 )
 # The site's secrets stay behind: of the environment, only what starting Python may need.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL")
+# For glibc: few arenas, and what was used for one whole file is used for the next, not given back between
+_MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+}
 
 
 class Server:
@@ -84,7 +90,7 @@ class Server:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
-                env={**environment, "MALLOC_ARENA_MAX": "2"},
+                env={**environment, **_MEMORY},
                 start_new_session=True,
             )
         return self._process

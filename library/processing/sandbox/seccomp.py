@@ -54,18 +54,24 @@ _Step = tuple[int, int, str, str]  # operation, operand, where to go if so, and 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def refuse_calls() -> None:
+def refuse_calls(code: bytes) -> None:
     """Answer with an error whatever starts processes, reaches others, or opens a way out of here.
 
-    Needs PR_SET_NO_NEW_PRIVS. Does nothing on machines whose calls have other numbers.
+    `code` is what `filter_code` returned. Needs PR_SET_NO_NEW_PRIVS.
     """
-    machine = platform.machine()
-    if machine not in _ARCHITECTURES or sys.maxsize < 1 << 32:
+    if not code:
         return
-    code = _assemble(_filter(machine))
     kept = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("@HP", len(code) // 8, ctypes.addressof(kept))
     _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program)
+
+
+def filter_code() -> bytes:
+    """Return the filter for this machine; empty on one whose calls have other numbers."""
+    machine = platform.machine()
+    if machine not in _ARCHITECTURES or sys.maxsize < 1 << 32:
+        return b""
+    return _assemble(_filter(machine))
 
 
 def _filter(machine: str) -> Iterator[_Step | str]:

@@ -210,6 +210,15 @@ def told_of(form: str) -> dict[str, object]:
     return more.get(form, {}) | ({} if form == "gif" else every)
 
 
+def in_stereo(mpo: bytes) -> bytes:
+    """Return one of Pillow's MPO of two pictures as the views of a stereo picture, by its index."""
+    first = mpo.index(b"MPF\0") + 4 + 8 + 2 + 3 * 12 + 4  # behind the index's header and fields
+    second = first + 16
+    assert mpo[first : first + 4] == struct.pack("<I", 0x030000)
+    view = struct.pack("<I", 0x020002)
+    return mpo[:first] + view + mpo[first + 4 : second] + view + mpo[second + 4 :]
+
+
 @cache
 def seeds(form: str) -> tuple[bytes, ...]:
     """Return small files of a family with words planted in them: one picture, and several."""
@@ -221,7 +230,7 @@ def seeds(form: str) -> tuple[bytes, ...]:
     made = [saved(name, one, **told_of(form)), saved(name, one)]
     if form == "jpeg":
         made.append(saved("MPO", one, save_all=True, append_images=others[:1], exif=exif()))
-        made[-1] = made[-1].replace(struct.pack("<I", 0x030000), struct.pack("<I", 0x020002))
+        made[-1] = in_stereo(made[-1])
         made.append(saved(name, one, progressive=True, restart_marker_rows=1, **told_of(form)))
     elif form == "avif":  # Pillow 13 falls over a turned one that moves
         moves["exif"] = exif(orientation=1)

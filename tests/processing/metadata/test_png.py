@@ -413,7 +413,7 @@ def with_filter(packed: bytes, number: int) -> bytes:
 
 
 def test_a_bomb_is_not_inflated(tmp_path, monkeypatch):
-    monkeypatch.setattr(png, "MAX_INFLATED_BYTES", 1000)
+    monkeypatch.setattr(png.cleaning, "MAX_INFLATED_BYTES", 1000)
 
     with pytest.raises(UncleanableError, match="more pixels"):
         cleaned(tmp_path, saved(noise()))

@@ -216,11 +216,14 @@ def test_numbers_of_a_gain_map_are_written_anew(form, quote, around):
         f'<!DOCTYPE a [<!ENTITY b "{SECRET}">]>' + HEAD + ATTRIBUTES + TAIL,
         '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + HEAD + ATTRIBUTES + TAIL,
         HEAD + ATTRIBUTES.replace("2.5", "&b;") + TAIL,
+        '<!DOCTYPE a [<!ENTITY b "2.5">]>' + HEAD + ATTRIBUTES.replace("2.5", "&b;") + TAIL,
         HEAD + ATTRIBUTES + TAIL + " " * (1 << 20),
     ],
 )
-def test_what_is_no_gain_map_or_declares_entities_gives_nothing(packet):
-    assert gain_map_xmp(packet.encode()) == b""
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_what_is_no_gain_map_or_declares_entities_gives_nothing(packet, coding):
+    for mark in ("", "\ufeff"):
+        assert gain_map_xmp((mark + packet).encode(coding)) == b""
 
 
 def test_a_version_is_all_that_a_first_picture_tells():

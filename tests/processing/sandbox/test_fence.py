@@ -64,8 +64,8 @@ def intrude(path, folder, secret, outside, victim, **_limits):
 """
 SERVE = """
 sys.path.insert(0, sys.argv[1])
-from library.processing.sandbox import server
-server._FUNCTIONS["probe"] = intrude
+from library.processing.sandbox import functions, server
+functions.FUNCTIONS["probe"] = intrude
 server.serve()
 """
 DONE = {"reads its file", "writes its pictures", "lives in threads", "asks for its limits"}
@@ -133,7 +133,7 @@ def enclosed(told: dict[str, str], kernel: str) -> dict[str, str]:
         "from library.processing.sandbox import fence\n"
         "told = json.loads(sys.argv[2]); os.chdir(told['folder'])\n"
         f"{kernel}\n"
-        "fence.enclose(readable=[Path(told['path'])], writable=[Path(told['folder'])])\n"
+        "fence.Fence().enclose(readable=[Path(told['path'])], writable=[Path(told['folder'])])\n"
         "print(json.dumps(intrude(**told)), flush=True)\n"
     )
     command = [sys.executable, "-c", script, str(ROOT), json.dumps(told)]

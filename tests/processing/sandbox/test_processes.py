@@ -30,6 +30,15 @@ def server_of(box: Sandbox) -> psutil.Process:
     return psutil.Process(pid)
 
 
+def child_of(server: psutil.Process) -> psutil.Process:
+    """Return the child that waits for the server's next request, once it does."""
+    return wait_until(
+        lambda: next(
+            (each for each in server.children() if each.status() == psutil.STATUS_SLEEPING), None
+        )
+    )
+
+
 def gone(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -44,6 +53,42 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         done = threads.submit(act)
         yield
         done.result()
+
+
+WHO = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from library.processing.sandbox import functions, server
+def meet(path, **_more):
+    met, functions.MET = getattr(functions, "MET", None), path
+    return {"pid": os.getpid(), "met": met}
+functions.FUNCTIONS["probe"] = meet
+server.serve()
+"""
+
+
+def test_each_file_has_a_child_to_itself(own_sandbox, photo, monkeypatch):
+    monkeypatch.setattr(pool, "_START", WHO)
+    box = own_sandbox()
+
+    answers = [box._call("probe", {"path": str(photo)}, 10) for _ in range(5)]
+
+    assert len({answer["pid"] for answer in answers}) == 5
+    assert [answer["met"] for answer in answers] == [None] * 5
+    assert server_of(box).pid not in {answer["pid"] for answer in answers}
+
+
+def test_a_child_that_is_killed_while_it_waits_is_replaced(own_sandbox, photo):
+    box = own_sandbox()
+    box.probe(photo, limits=LIMITS)
+    server = server_of(box)
+    waiting = child_of(server)
+
+    waiting.kill()
+    wait_until(lambda: gone(waiting.pid))
+
+    assert box.probe(photo, limits=LIMITS).width_px == 30
+    assert server_of(box).pid == server.pid
 
 
 def test_too_little_memory_is_reported_and_the_server_goes_on(
@@ -63,11 +108,12 @@ def test_too_much_time_is_reported_and_the_server_goes_on(own_sandbox, pipe, pho
     box = own_sandbox()
     box.probe(photo, limits=LIMITS)
     server = server_of(box)
+    child = child_of(server)
 
     with pytest.raises(ProcessingFailedError, match="too long"):  # it would wait without end
         render(box, pipe.path, tmp_path, wall_seconds=0.3)
 
-    assert server.children() == []
+    wait_until(lambda: gone(child.pid))
     assert render(box, photo, tmp_path).facts.width_px == 30
     assert server_of(box).pid == server.pid
 
@@ -231,11 +277,10 @@ def test_the_server_and_its_child_end_with_their_parent(busy, photo, pipe, tmp_p
         parent.stdin.flush()
         if busy:
             pipe.wait_for_reader()
-        children = [child.pid for child in server.children()]
+        child = child_of(server)
         parent.kill()
 
-    assert len(children) == busy
-    wait_until(lambda: all(map(gone, [server.pid, *children])))
+    wait_until(lambda: gone(server.pid) and gone(child.pid))
 
 
 def test_threads_that_call_at_once_get_their_own_answers(own_sandbox, tmp_path):

@@ -1,15 +1,17 @@
 """The segments that a JPEG is coded in (ITU-T T.81): one frame, its scans, and the tables that they use.
 
-A table that nothing uses, a second frame, or a scan after the last one is where something can be hidden.
+A table that nothing uses, a second frame, or a scan that adds nothing is where something can be hidden.
 """
 
 import hashlib
 import re
 
+from library.processing.metadata.proofs.jpeg_progress import Progress
 from library.processing.metadata.values import UnexplainedError
 
 _DHT, _DAC, _SOS, _DQT, _DRI = 0xC4, 0xCC, 0xDA, 0xDB, 0xDD
 _SEQUENTIAL = frozenset((0xC0, 0xC1, 0xC3, 0xC9, 0xCB))
+_PROGRESSIVE = frozenset((0xC2, 0xCA))
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 _AFTER_WHOLE_SCAN = re.compile(rb"\xff[^\x00]", re.DOTALL)  # one without restarts
@@ -31,6 +33,7 @@ class Coding:
         self._quantizers: dict[int, int] = {}  # what each component uses
         self.has_begun = False
         self._is_sequential = False
+        self._progress: Progress | None = None
         self._scanned: set[int] = set()
         self._has_scan = False
         self._restarts = False
@@ -92,6 +95,7 @@ class Coding:
         if not count or len(content) != 6 + 3 * count:
             raise UnexplainedError("a frame with more in it than its fields")
         self._is_sequential = marker in _SEQUENTIAL
+        self._progress = Progress() if marker in _PROGRESSIVE else None
         self._quantizers = {content[at]: content[at + 2] for at in range(6, len(content), 3)}
         if len(self._quantizers) != count:
             raise UnexplainedError("a frame with the same component twice")
@@ -109,6 +113,8 @@ class Coding:
             self._scanned.add(component)
             self._waiting.pop((0, codes >> 4), None)
             self._waiting.pop((1, codes & 15), None)
+        if self._progress is not None:
+            self._progress.take(set(content[1 : 1 + 2 * count : 2]), content[-3:])
         self._has_scan = True
 
     def _define_codes(self, content: bytes) -> None:

@@ -8,7 +8,10 @@ from PIL import ImageCms
 
 from library.processing.metadata.icc import NAMES, NEUTRAL_NAME, NOT_STATED, is_known
 from library.processing.metadata.policy import Row, allowed
+from library.processing.metadata.proofs.colors import check_color_tag
 from library.processing.metadata.values import Level, UnexplainedError
+
+MAX_TAGS = 40  # of a profile; we know fewer names
 
 _NUMBER = rb"[+-]?\d{1,12}(\.\d{1,18})?([eE][+-]?\d{1,2})?"
 _NUMBERS = rb"(" + _NUMBER + rb"|<rdf:Seq>(<rdf:li>" + _NUMBER + rb"</rdf:li>){3}</rdf:Seq>)"
@@ -49,7 +52,8 @@ _PACKETS = tuple(
     )
 )
 _PROFILE_HEAD = re.compile(
-    rb".{4}\x00{4}..\x00\x00(mntr|scnr|prtr|spac)(RGB |GRAY|CMYK|Lab |XYZ )(XYZ |Lab )"
+    rb".{4}\x00{4}[\x02\x04][\x00\x10\x20\x30\x40]\x00\x00"
+    rb"(mntr|scnr|prtr|spac)(RGB |GRAY|CMYK|Lab |XYZ )(XYZ |Lab )"
     + struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     + rb"acsp\x00{24}\x00{3}[\x00-\x03]\x00\x00\xf6\xd6\x00\x01\x00\x00\x00\x00\xd3\x2d\x00{48}",
     re.DOTALL,
@@ -58,9 +62,6 @@ _TEXTS = (b"desc", b"cprt")
 _WORDS = (*NAMES, NEUTRAL_NAME, NOT_STATED)
 _BELOW = {("IFD0", 0x8769): "Exif", ("IFD0", 0x8825): "GPS", ("Exif", 0xA005): "Interop"}
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
-_TAGS = re.compile(
-    rb"desc|cprt|wtpt|bkpt|lumi|[rgb]XYZ|[rgbk]TRC|A2B[012]|B2A[012]|gamt|chad|chrm|cicp|rig[02]"
-)
 
 
 def check_exif(block: bytes, level: Level, *, beside_gain_map: bool) -> None:
@@ -117,11 +118,19 @@ def check_icc(profile: bytes) -> None:
 
     Raises:
         UnexplainedError: it says more.
+        struct.error, LookupError: it ends before its counts do.
     """
     if is_known(profile):
         return
-    if not _PROFILE_HEAD.fullmatch(profile, 0, 128):
+    has_size = struct.unpack_from(">I", profile) == (len(profile),)
+    if not has_size or not _PROFILE_HEAD.fullmatch(profile, 0, 128):
         raise UnexplainedError("a profile that names a program, a device, a maker or a day")
+    for name, start, size in _tags(profile):
+        tag = profile[start : start + size]
+        if name not in _TEXTS:
+            check_color_tag(name, tag)
+        elif not _is_bare(tag):
+            raise UnexplainedError("a profile with more words than its name")
     try:
         read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         named = ImageCms.getProfileDescription(read).strip()
@@ -130,15 +139,28 @@ def check_icc(profile: bytes) -> None:
         raise UnexplainedError("a profile that can't be read") from error
     if named not in (*NAMES, NEUTRAL_NAME) or owned != NOT_STATED:
         raise UnexplainedError("a profile with words of its own")
+
+
+def _tags(profile: bytes) -> list[tuple[bytes, int, int]]:
+    """Return names, places and sizes, checked: texts and then colors by name, one behind the other.
+
+    Raises:
+        UnexplainedError: they are in another order, or bytes between them are not zeros that fill up.
+    """
     (count,) = struct.unpack_from(">I", profile, 128)
-    tags = [struct.unpack_from(">4sII", profile, 132 + 12 * n) for n in range(min(count, 100))]
-    if not all(_TAGS.fullmatch(name) for name, _, _ in tags):
+    end = 132 + 12 * count
+    if not len(_TEXTS) < count <= MAX_TAGS:
         raise UnexplainedError("a profile with more in it than colors")
-    texts = [profile[start : start + size] for name, start, size in tags if name in _TEXTS]
-    if not all(_is_bare(text) for text in texts):
-        raise UnexplainedError("a profile with more words than its name")
-    taken = {(start, start + size + -size % 4) for _, start, size in tags}
-    _check_no_gap([(0, 132 + 12 * count), *sorted(taken)], len(profile))
+    tags = list(struct.iter_unpack(">4sII", profile[132:end]))
+    names = [name for name, _, _ in tags]
+    colors = names[len(_TEXTS) :]
+    if names != [*_TEXTS, *sorted(set(colors))]:
+        raise UnexplainedError("a profile whose tags are in another order")
+    places = list(dict.fromkeys((start, start + size) for _, start, size in tags))
+    if any(any(profile[stop : stop + -stop % 4]) for _, stop in places):
+        raise UnexplainedError("a profile with something between its tags")
+    _check_no_gap([(0, end), *((start, stop + -stop % 4) for start, stop in places)], len(profile))
+    return tags
 
 
 def _is_bare(tag: bytes) -> bool:

@@ -24,7 +24,7 @@ from library.processing.metadata.families.heif.tracks import clean_movie
 from library.processing.metadata.families.heif.writing import MAX_OFFSET, NewMeta
 from library.processing.metadata.values import Level, UncleanableError
 
-COPY_BYTES = 1 << 20
+COPY_BYTES = 256 << 10
 MAX_BRANDS = 100
 
 _STILL_BRANDS = frozenset(

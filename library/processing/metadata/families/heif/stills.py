@@ -24,7 +24,7 @@ from library.processing.metadata.families.heif.properties import (
 )
 from library.processing.metadata.families.heif.writing import NewItem, NewMeta, Reference
 from library.processing.metadata.values import Level, UncleanableError
-from library.processing.metadata.xmp import gain_map_xmp
+from library.processing.metadata.xmp import gain_map_xmp, location
 
 MAX_XMP_BYTES = 1 << 20
 MAX_PROPERTIES = 0x7FFF
@@ -113,7 +113,8 @@ class _Stills:
     def described(self, level: Level) -> list[NewItem]:
         """Return the new EXIF item, and what remains of the XMP of gain maps."""
         apple = APPLE_GAIN_MAP in self.picked.auxiliary.values()
-        exif = kept_exif(self._exif(), level, headroom=apple)
+        place = location(self._xmp()) if level.keeps_location else None
+        exif = kept_exif(self._exif(), level, headroom=apple, elsewhere=place)
         items = [_description(b"Exif", bytes(4) + exif, self.numbers[self._meta.primary])]
         packets = [
             _description(b"mime", gain_map_xmp(packet), self.numbers[number])
@@ -139,6 +140,13 @@ class _Stills:
         free = [item for item in found if b"cdsc" not in item.references]
         for item in own or free:
             return exif_block(item_bytes(self._data, self._meta, item, most=MAX_EXIF_BYTES))
+        return b""
+
+    def _xmp(self) -> bytes:
+        """Return the XMP packet of the primary item; empty without one."""
+        for item in self._meta.items.values():
+            if is_xmp(item) and self._meta.primary in item.references.get(b"cdsc", ()):
+                return item_bytes(self._data, self._meta, item, most=MAX_XMP_BYTES)
         return b""
 
     def _auxiliary_types(self) -> dict[int, bytes]:

@@ -3,9 +3,7 @@
 Tracks that are not pictures go, such as sound, text and thumbnails.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from library.processing.containers.values import Part
 from library.processing.containers.window import FileWindow
@@ -22,23 +20,26 @@ from library.processing.metadata.families.heif.fields import (
     single,
     words,
 )
+from library.processing.metadata.families.heif.headers import (
+    edits,
+    media_header,
+    movie_header,
+    track_header,
+)
 from library.processing.metadata.families.heif.properties import (
     AUXILIARY,
     auxiliary_type,
     clean_property,
     nal_length_size,
 )
+from library.processing.metadata.families.heif.sample_tables import samples_of, sync_samples, times
 from library.processing.metadata.families.heif.writing import MAX_OFFSET
 from library.processing.metadata.values import UncleanableError
 
 MAX_TRACKS = 100
-MAX_SAMPLES = 50_000
-MAX_EDITS = 16
-
 _PICTURES = frozenset((b"pict", b"vide"))
 _CONFIGURATIONS = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 _IN_ENTRY = frozenset((b"hvcC", b"av1C", b"colr", b"pasp", b"clap", b"clli", b"mdcv", b"amve"))
-_UNDETERMINED = 0x55C4  # the language "und", packed
 _RESOLUTION = 0x480000  # 72 dpi, which every writer says
 _DATA_HERE = full_box(b"dref", words(1), full_box(b"url ", flags=1))
 
@@ -116,7 +117,7 @@ def clean_movie(data: FileWindow, moov: Part, budget: Budget) -> NewMovie | None
     numbers = {source.number: new for new, source in enumerate(sources, 1)}
     if len(numbers) < len(sources):
         raise UncleanableError("two tracks have one number")
-    header = _movie_header(fields_of(data, needed(single(boxes, b"mvhd"), b"mvhd")), len(sources))
+    header = movie_header(fields_of(data, needed(single(boxes, b"mvhd"), b"mvhd")), len(sources))
     return NewMovie(header, [_new_track(data, source, numbers, budget) for source in sources])
 
 
@@ -198,28 +199,28 @@ def _new_track(
 ) -> NewTrack:
     entry, length_size = _sample_entry(data, source)
     tables = source.tables
-    samples = _samples(data, tables)
+    samples = samples_of(data, tables)
     kept = [picture_stretches(data, [sample], length_size, budget) for sample in samples]
     sizes = [sum(part.stop - part.start for part in stretches) for stretches in kept]
     count = len(samples)
     new_tables = [
         full_box(b"stsd", words(1), entry),
-        _times(fields_of(data, needed(tables, b"stts")), b"stts", count),
+        times(fields_of(data, needed(tables, b"stts")), b"stts", count),
     ]
     if b"ctts" in tables:
-        new_tables.append(_times(fields_of(data, tables[b"ctts"]), b"ctts", count))
+        new_tables.append(times(fields_of(data, tables[b"ctts"]), b"ctts", count))
     if b"stss" in tables:
-        new_tables.append(_sync_samples(fields_of(data, tables[b"stss"]), count))
+        new_tables.append(sync_samples(fields_of(data, tables[b"stss"]), count))
     new_tables.append(full_box(b"stsz", words(0, count, *sizes)))
     new_tables.append(full_box(b"stsc", words(1, 1, count, 1)))
     return NewTrack(
         boxes=[
-            _track_header(fields_of(data, source.header), numbers[source.number]),
+            track_header(fields_of(data, source.header), numbers[source.number]),
             _new_references(source, numbers),
-            _edits(data, source.edits),
+            edits(data, source.edits),
         ],
         media=[
-            _media_header(fields_of(data, source.media_header)),
+            media_header(fields_of(data, source.media_header)),
             full_box(b"hdlr", bytes(4), source.handler, bytes(13)),
         ],
         tables=new_tables,
@@ -269,116 +270,6 @@ def _entry_box(kind: bytes, content: bytes) -> bytes | None:
     return clean_property(kind, content) if kind in _IN_ENTRY else None
 
 
-def _samples(data: FileWindow, tables: dict[bytes, Part]) -> list[Extent]:
-    """Return where each sample is."""
-    sizes = _sizes(fields_of(data, needed(tables, b"stsz")))
-    samples: list[Extent] = []
-    for start, count in _chunks(data, tables):
-        if len(samples) + count > len(sizes):
-            raise UncleanableError("more samples in chunks than there are")
-        behind = start
-        for size in sizes[len(samples) : len(samples) + count]:
-            samples.append(Extent(behind, behind + size))
-            behind += size
-        if behind > len(data):
-            raise UncleanableError("a sample is outside the file")
-    if len(samples) != len(sizes):
-        raise UncleanableError("fewer samples in chunks than there are")
-    return samples
-
-
-def _chunks(data: FileWindow, tables: dict[bytes, Part]) -> Iterator[tuple[int, int]]:
-    """Yield where each chunk begins, and how many samples it has."""
-    if b"co64" in tables:
-        rows = _rows(fields_of(data, tables[b"co64"]), 2)
-        starts = [high << 32 | low for high, low in rows]
-    else:
-        starts = [start for (start,) in _rows(fields_of(data, needed(tables, b"stco")), 1)]
-    runs = _rows(fields_of(data, needed(tables, b"stsc")), 3)
-    if runs[0][0] != 1:
-        raise UncleanableError("chunks that are not told of")
-    for (first, count, kind), (behind, _, _) in pairwise([*runs, [len(starts) + 1, 0, 1]]):
-        if kind != 1 or not first < behind <= len(starts) + 1 or not count:
-            raise UncleanableError("chunks out of order")
-        for start in starts[first - 1 : behind - 1]:
-            yield start, count
-
-
-def _sizes(fields: Fields) -> list[int]:
-    fields.full()
-    size, count = fields.numbers(2, 4)
-    if not 0 < count <= MAX_SAMPLES:
-        raise UncleanableError("no samples, or more than there can be")
-    return [size] * count if size else fields.numbers(count, 4)
-
-
-def _rows(fields: Fields, columns: int) -> list[list[int]]:
-    fields.full()
-    count = fields.number(4)
-    if not 0 < count <= MAX_SAMPLES:
-        raise UncleanableError("a table that is empty, or longer than its samples")
-    return [fields.numbers(columns, 4) for _ in range(count)]
-
-
-def _times(fields: Fields, kind: bytes, count: int) -> bytes:
-    version, _ = fields.full()
-    rows = fields.number(4)
-    if version > (kind == b"ctts") or rows > MAX_SAMPLES:
-        raise UncleanableError("an unknown table of times")
-    values = fields.numbers(2 * rows, 4)
-    if sum(values[::2]) != count or not all(values[::2]):
-        raise UncleanableError("a table of times for other samples")
-    return full_box(kind, words(rows, *values), version=version)
-
-
-def _sync_samples(fields: Fields, count: int) -> bytes:
-    fields.full()
-    rows = fields.number(4)
-    if rows > count:
-        raise UncleanableError("more sync samples than samples")
-    values = fields.numbers(rows, 4)
-    if any(one >= other for one, other in pairwise([0, *values, count + 1])):
-        raise UncleanableError("sync samples out of order")
-    return full_box(b"stss", words(rows, *values))
-
-
-def _movie_header(fields: Fields, tracks: int) -> bytes:
-    version, times = _times_left_out(fields)
-    scale, duration = fields.take(4), fields.take(8 if version else 4)
-    fields.take(16)
-    matrix = fields.take(36)
-    content = times + scale + duration + words(0x10000) + words(0x100, 0, 0, 0, 0, 0, size=2)
-    return full_box(b"mvhd", content + matrix + bytes(24) + words(tracks + 1), version=version)
-
-
-def _track_header(fields: Fields, number: int) -> bytes:
-    version, flags = fields.full()
-    if version > 1:
-        raise UncleanableError("an unknown version of a header")
-    wide = 8 if version else 4
-    fields.take(2 * wide + 8)
-    duration = fields.take(wide)
-    fields.take(8)
-    layer_and_group = fields.take(4)
-    fields.take(4)
-    rest = fields.take(44)
-    content = bytes(2 * wide) + words(number, 0) + duration + bytes(8) + layer_and_group
-    return full_box(b"tkhd", content + bytes(4) + rest, version=version, flags=flags & 7)
-
-
-def _media_header(fields: Fields) -> bytes:
-    version, times = _times_left_out(fields)
-    rest = fields.take(12 if version else 8)
-    return full_box(b"mdhd", times + rest + words(_UNDETERMINED, 0, size=2), version=version)
-
-
-def _times_left_out(fields: Fields) -> tuple[int, bytes]:
-    version, _ = fields.full()
-    if version > 1:
-        raise UncleanableError("an unknown version of a header")
-    return version, bytes(len(fields.take(16 if version else 8)))
-
-
 def _new_references(source: _Source, numbers: dict[int, int]) -> bytes:
     kept = []
     for kind in (b"auxl", b"prem"):
@@ -390,19 +281,6 @@ def _new_references(source: _Source, numbers: dict[int, int]) -> bytes:
         if targets:
             kept.append(box(kind, words(*targets)))
     return box(b"tref", *kept) if kept else b""
-
-
-def _edits(data: FileWindow, edts: Part | None) -> bytes:
-    boxes = single(children(data, edts.start, edts.stop), b"elst") if edts else {}
-    if b"elst" not in boxes:
-        return b""
-    fields = fields_of(data, boxes[b"elst"])
-    version, flags = fields.full()
-    count = fields.number(4)
-    if version > 1 or count > MAX_EDITS:
-        raise UncleanableError("an unknown list of edits")
-    rows = fields.take(count * (20 if version else 12))
-    return box(b"edts", full_box(b"elst", words(count), rows, version=version, flags=flags & 1))
 
 
 def _is_long(data: FileWindow, part: Part) -> bool:

@@ -1,33 +1,25 @@
-"""WebP by a list of chunks that may stay (RFC 9649); coded pixels are copied.
-
-Of an animation each frame is looked through too: it is a list of chunks of its own.
-"""
+"""The chunks of a WebP, and whether decoders agree on what they show (RFC 9649)."""
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import BinaryIO
 
 from library.processing.containers import webp
 from library.processing.containers.values import MAX_EXIF_BYTES, Part
 from library.processing.containers.window import FileWindow
-from library.processing.metadata.exif import kept_exif
-from library.processing.metadata.icc import MAX_PROFILE_BYTES, clean_icc
-from library.processing.metadata.values import Block, Level, UncleanableError
+from library.processing.metadata.icc import MAX_PROFILE_BYTES
+from library.processing.metadata.values import UncleanableError
 
-COPY_BYTES = 1 << 20
 MAX_BLOCK_BYTES = 1 << 20
-MAX_BLOCKS = 200
-
-_ICC, _ALPHA, _EXIF, _ANIMATION = 0x20, 0x10, 0x08, 0x02
-_IMAGE = frozenset((b"ALPH", b"VP8 ", b"VP8L"))
-_KEPT = _IMAGE | {b"VP8X", b"ANIM", b"ANMF"}
-_FRAME_BYTES = 16  # of a frame's own header
+ICC, ALPHA, EXIF, ANIMATION = 0x20, 0x10, 0x08, 0x02
+IMAGE = frozenset((b"ALPH", b"VP8 ", b"VP8L"))
+KEPT = IMAGE | {b"VP8X", b"ANIM", b"ANMF"}
+FRAME_BYTES = 16  # of a frame's own header
 
 
 @dataclass(slots=True)
-class _Survey:
+class Survey:
     """What the chunks of a file are, once they are seen to be in order."""
 
     flags: int = 0
@@ -39,6 +31,7 @@ class _Survey:
     frame_bytes: int = 0  # of all frames as they will be written
     icc: bytes | None = None
     exif: bytes | None = None
+    xmp: bytes = b""
 
     def take(self, data: FileWindow, part: Part) -> None:
         """Note one chunk.
@@ -46,39 +39,45 @@ class _Survey:
         Raises:
             UncleanableError: it stands where decoders would not agree about it.
         """
-        if part.kind == b"EXIF":
-            self.exif = _only(self.exif, part, data, MAX_EXIF_BYTES)
+        if part.kind in (b"EXIF", b"XMP "):
+            self._take_description(data, part)
         elif part.kind == b"ICCP" and self.is_extended:
             self._take_profile(data, part)
-        elif part.kind in _IMAGE:
-            if self.flags & _ANIMATION:
+        elif part.kind in IMAGE:
+            if self.flags & ANIMATION:
                 raise UncleanableError("a picture beside an animation")
             self.image.append(part)
             _check_order(self.image)
         elif part.kind == b"ANMF":
             self._take_frame(data, part)
-        elif part.kind == b"ANIM" and self.flags & _ANIMATION:
+        elif part.kind == b"ANIM" and self.flags & ANIMATION:
             if self.background or part.stop - part.start != 6:
                 raise UncleanableError("a second loop")
             self.background = data[part.start : part.stop]
 
+    def _take_description(self, data: FileWindow, part: Part) -> None:
+        if part.kind == b"EXIF":
+            self.exif = _only(self.exif, part, data, MAX_EXIF_BYTES)
+        else:
+            self.xmp = self.xmp or data[part.start : min(part.stop, part.start + MAX_BLOCK_BYTES)]
+
     def _take_profile(self, data: FileWindow, part: Part) -> None:
-        if not self.flags & _ICC or self.image or self.frames:
+        if not self.flags & ICC or self.image or self.frames:
             raise UncleanableError("a color profile that is not announced")
         self.icc = _only(self.icc, part, data, MAX_PROFILE_BYTES)
 
     def _take_frame(self, data: FileWindow, part: Part) -> None:
         if not self.background:
             raise UncleanableError("a frame of no animation")
-        x, y, width, height = _frame_place(data, part)
-        image = _frame_image(data, part)
+        x, y, width, height = frame_place(data, part)
+        image = frame_image(data, part)
         if _image_size(data, image) != (width, height):
             raise UncleanableError("a frame of another size than its picture")
         if x + width > self.size[0] or y + height > self.size[1]:
             raise UncleanableError("a frame beside the picture")
         self._check_alpha(image)
         self.frames += 1
-        self.frame_bytes += 8 + _FRAME_BYTES + sum(map(_written_bytes, image))
+        self.frame_bytes += 8 + FRAME_BYTES + sum(map(written_bytes, image))
 
     def finish(self, data: FileWindow) -> None:
         """Check the picture as a whole.
@@ -86,7 +85,7 @@ class _Survey:
         Raises:
             UncleanableError: it has none, or one of another size than it says.
         """
-        if self.is_extended and self.flags & _ANIMATION:
+        if self.is_extended and self.flags & ANIMATION:
             if not self.frames:
                 raise UncleanableError("an animation without frames")
             return
@@ -95,49 +94,24 @@ class _Survey:
             self.size = size
             is_plain = len(self.image) == 1
             if is_plain and self.image[0].kind == b"VP8L" and data[self.image[0].start + 4] & 0x10:
-                self.flags = _ALPHA
+                self.flags = ALPHA
         elif size != self.size:
             raise UncleanableError("a picture of another size than it says")
         self._check_alpha(self.image)
 
     def _check_alpha(self, image: list[Part]) -> None:
-        if image[0].kind == b"ALPH" and not self.flags & _ALPHA:
+        if image[0].kind == b"ALPH" and not self.flags & ALPHA:
             raise UncleanableError("transparency that is not announced")
 
 
-def clean(data: FileWindow, out: BinaryIO, level: Level) -> None:
-    """Write the picture or animation with its colors, and a new EXIF of what this level lets stay.
-
-    Raises:
-        UncleanableError: it is no whole WebP, or decoders would not agree on what it shows.
-    """
-    survey = _survey(data)
-    icc = clean_icc(survey.icc) if survey.icc else b""
-    exif = kept_exif(survey.exif, level) if survey.exif else b""
-    head = b""
-    if survey.is_extended or exif:
-        flags = survey.flags & (_ALPHA | _ANIMATION) | bool(icc) * _ICC | bool(exif) * _EXIF
-        head = _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + b"".join(map(_less_one, survey.size)))
-    head += _chunk(b"ICCP", icc) if icc else b""
-    head += _chunk(b"ANIM", survey.background) if survey.background else b""
-    tail = _chunk(b"EXIF", exif) if exif else b""
-    picture_bytes = survey.frame_bytes + sum(map(_written_bytes, survey.image))
-    size = 4 + len(head) + picture_bytes + len(tail)
-    out.write(b"RIFF" + struct.pack("<I", size) + b"WEBP" + head)
-    _copy(data, out, survey.image)
-    if survey.frames:
-        _copy_frames(data, out)
-    out.write(tail)
-
-
-def _survey(data: FileWindow) -> _Survey:
+def survey_of(data: FileWindow) -> Survey:
     """Read what its chunks are.
 
     Raises:
         UncleanableError: decoders would not agree on them.
     """
-    survey = _Survey()
-    for number, part in enumerate(_parts(data)):
+    survey = Survey()
+    for number, part in enumerate(parts(data)):
         if part.kind == b"VP8X":
             if number or part.stop - part.start != 10:
                 raise UncleanableError("a second header")
@@ -152,7 +126,7 @@ def _survey(data: FileWindow) -> _Survey:
     return survey
 
 
-def _parts(data: FileWindow) -> Iterator[Part]:
+def parts(data: FileWindow) -> Iterator[Part]:
     """Yield the chunks behind the RIFF header, each wholly in the file."""
     if not (data.starts(b"RIFF", 0) and data.starts(b"WEBP", 8)):
         raise UncleanableError("no WebP")
@@ -166,9 +140,9 @@ def _parts(data: FileWindow) -> Iterator[Part]:
         yield part
 
 
-def _frame_parts(data: FileWindow, frame: Part) -> Iterator[Part]:
+def frame_parts(data: FileWindow, frame: Part) -> Iterator[Part]:
     """Yield the chunks in an ANMF; the last may claim to end behind it."""
-    at = frame.start + _FRAME_BYTES
+    at = frame.start + FRAME_BYTES
     while at + 8 <= frame.stop:
         kind, length = data.unpack("<4sI", at)
         part = Part(kind, at, at + 8, at + 8 + length, at + 8 + length + length % 2)
@@ -176,9 +150,9 @@ def _frame_parts(data: FileWindow, frame: Part) -> Iterator[Part]:
         at = part.end
 
 
-def _frame_image(data: FileWindow, frame: Part) -> list[Part]:
+def frame_image(data: FileWindow, frame: Part) -> list[Part]:
     """Return the chunks of a frame's picture: one more than there may be is enough to refuse it."""
-    image = list(islice((p for p in _frame_parts(data, frame) if p.kind in _IMAGE), 3))
+    image = list(islice((p for p in frame_parts(data, frame) if p.kind in IMAGE), 3))
     if any(part.stop > frame.stop for part in image):
         raise UncleanableError("a chunk that is cut short")
     return image
@@ -236,9 +210,10 @@ def _check_transparency(data: FileWindow, part: Part, size: tuple[int, int]) -> 
         raise UncleanableError("more transparency than pixels")
 
 
-def _frame_place(data: FileWindow, frame: Part) -> tuple[int, int, int, int]:
-    header = data[frame.start : min(frame.stop, frame.start + _FRAME_BYTES)]
-    if len(header) < _FRAME_BYTES:
+def frame_place(data: FileWindow, frame: Part) -> tuple[int, int, int, int]:
+    """Return where a frame stands, and its width and height, in pixels."""
+    header = data[frame.start : min(frame.stop, frame.start + FRAME_BYTES)]
+    if len(header) < FRAME_BYTES:
         raise UncleanableError("a frame without its header")
     x, y = (int.from_bytes(header[at : at + 3], "little") for at in (0, 3))
     return 2 * x, 2 * y, _more_one(header[6:]), _more_one(header[9:])
@@ -248,62 +223,6 @@ def _more_one(number: bytes) -> int:
     return 1 + int.from_bytes(number[:3], "little")
 
 
-def _less_one(number: int) -> bytes:
-    return (number - 1).to_bytes(3, "little")
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
-
-
-def _written_bytes(part: Part) -> int:
+def written_bytes(part: Part) -> int:
+    """Return how long a chunk is with its head and its filling byte."""
     return part.end - part.at
-
-
-def _copy_frames(data: FileWindow, out: BinaryIO) -> None:
-    for part in _parts(data):
-        if part.kind != b"ANMF":
-            continue
-        image = _frame_image(data, part)
-        size = _FRAME_BYTES + sum(map(_written_bytes, image))
-        header = data[part.start : part.start + _FRAME_BYTES]
-        out.write(b"ANMF" + struct.pack("<I", size) + header[:15] + bytes((header[15] & 3,)))
-        _copy(data, out, image)
-
-
-def _copy(data: FileWindow, out: BinaryIO, image: list[Part]) -> None:
-    for part in image:
-        places = range(part.at, part.stop, COPY_BYTES)
-        out.writelines(data[at : min(at + COPY_BYTES, part.stop)] for at in places)
-        out.write(bytes(part.end - part.stop))
-
-
-def blocks(data: FileWindow) -> Iterator[Block]:
-    """Yield what the file tells beside and behind its picture: at most `MAX_BLOCKS`."""
-    return islice(_blocks(data), MAX_BLOCKS)
-
-
-def _blocks(data: FileWindow) -> Iterator[Block]:
-    end = 0
-    for part in webp.parts(data):
-        end = part.end
-        if part.kind == b"ANMF":
-            inner = _frame_parts(data, part)
-            yield from (_told(data, other) for other in inner if other.kind not in _IMAGE)
-        elif part.kind not in _KEPT and part.kind != b"RIFF":
-            yield _told(data, part)
-    if end < len(data):
-        name = f"{len(data) - end:,} bytes behind the picture"
-        yield Block("other", name, data[end : end + MAX_BLOCK_BYTES])
-
-
-def _told(data: FileWindow, part: Part) -> Block:
-    most = MAX_PROFILE_BYTES if part.kind == b"ICCP" else MAX_BLOCK_BYTES
-    content = data[part.start : min(part.stop, part.start + most)]
-    if part.kind == b"EXIF":
-        return Block("exif", "EXIF", content.removeprefix(b"Exif\0\0"))
-    if part.kind == b"XMP ":
-        return Block("xmp", "XMP", content)
-    if part.kind == b"ICCP":
-        return Block("icc", "ICCP", content)
-    return Block("other", part.kind.decode("latin-1"), content)
