@@ -1,4 +1,4 @@
-"""What a site makes when it starts for the first time, made once for all sites of a test run.
+"""What takes long to make and is the same for many tests, made once for all processes of a test run.
 
 Collecting and compressing the static files takes longer than most tests. The tests of `manage.py up`
 start from nothing; those that are about something else start from here.
@@ -7,6 +7,7 @@ start from nothing; those that are about something else start from here.
 import fcntl
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.site import run_python
@@ -25,16 +26,26 @@ connections.close_all()  # with the last connection all that was written is in t
 
 def prepare(data_dir: Path, parts: tuple[str, ...] = (*STATIC_FILES, *DATABASES)) -> None:
     """Put static files, and databases in which nobody is yet, where a site will look for its own."""
-    prepared = Path(os.environ["PREPARED_DIR"])
-    prepared.mkdir(exist_ok=True)
-    with (prepared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of processes that test at once, one makes it
-        if not (prepared / "done").exists():
-            environment = os.environ | {"DATA_DIR": str(prepared)}
-            run_python("-c", BRING_UP_TO_DATE, environment=environment)
-            (prepared / "done").touch()
+
+    def make(folder: Path) -> None:
+        run_python("-c", BRING_UP_TO_DATE, environment=os.environ | {"DATA_DIR": str(folder)})
+
+    prepared = made_once("site", make)
     for part in parts:
         _copy(prepared / part, data_dir / part)
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder of this name; of processes that test at once, one makes it."""
+    folder = Path(os.environ["PREPARED_DIR"]) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder.with_name(f"{name}.done")
+    with folder.with_name(f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
 
 
 def _copy(source: Path, target: Path) -> None:

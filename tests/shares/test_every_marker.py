@@ -17,9 +17,9 @@ pytestmark = [
 
 
 @pytest.fixture(params=HOW_MANY)
-def marked(request, make_asset, tmp_path) -> Asset:
+def marked(request, make_asset) -> Asset:
     """An upload full of markers, its own name among them."""
-    data = seed(request.param, tmp_path).read_bytes()
+    data = seed(request.param).read_bytes()
     assert len(markers(data)) > 1000
     return make_asset(data=data, name=f"{MARKER.format(9999)}.{request.param}")
 

@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import pytest
 from library.processing.metadata.cleaning import clean
 from library.processing.metadata.values import Level, Verdict
 from library.processing.values import PixelLimits
+from tests.prepared import made_once
 from tests.processing.corpus import corpus_file
 from tests.processing.metadata.exiftool import NEEDS_EXIFTOOL, exiftool, told, unasked
 from tests.processing.metadata.planted import (
@@ -108,8 +109,12 @@ def thumbnail(number: int) -> bytes:
     return saved("JPEG", noise(size=(16, 16)), comment=MARKER.format(number))
 
 
-def seed(form: str, folder: Path) -> Path:
-    """Make a picture, and write into it all that ExifTool can."""
+def seed(form: str) -> Path:
+    """Return a picture with all in it that ExifTool can write. It is not to be changed."""
+    return made_once(f"marked-{form}", partial(_write_seed, form)) / f"source.{form}"
+
+
+def _write_seed(form: str, folder: Path) -> None:
     path = folder / f"source.{form}"
     picture = noise("P" if form == "gif" else "RGB", (64, 48))
     path.write_bytes(saved(PILLOW_NAMES[form], picture))
@@ -119,7 +124,6 @@ def seed(form: str, folder: Path) -> Path:
     plant(folder, [*words, f"-ICC_Profile<={folder}/profile.icc"], path)
     if form == "jpeg":
         path.write_bytes(path.read_bytes() + trailers(folder))
-    return path
 
 
 def profile(number: int) -> bytes:
@@ -168,7 +172,7 @@ def places_in(data: bytes) -> list[str]:
 
 @pytest.mark.parametrize("form", HOW_MANY)
 def test_of_all_that_exiftool_can_write_nothing_is_passed_on(form, tmp_path):
-    source = seed(form, tmp_path)
+    source = seed(form)
     data = source.read_bytes()
     levels = {name: level for name, level in LEVELS.items() if name != "location without dates"}
     targets = {name: tmp_path / f"{name}.{form}" for name in levels}
