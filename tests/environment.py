@@ -58,7 +58,9 @@ LONGEST = (
     "tests/processing/metadata/test_markers.py",
     "tests/processing/metadata/test_corpus.py",
     "tests/processing/sandbox/",
+    "tests/shares/test_every_marker.py",
     "tests/shares/test_publishing.py",
+    "tests/shares/test_archives.py",
     "tests/processing/metadata/test_mutations.py",
 )
 
