@@ -33,7 +33,7 @@ coverage: $(DEV_STAMP) browser
 
 # What goes away under a running site, and comes back: each test has a site of its own, and mostly waits.
 faults: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q -n 2 --durations=5 tests/faults $(ARGS)
+	$(BIN)/python -m pytest -q -n 4 --durations=5 tests/faults $(ARGS)
 
 # What takes too long for every change: thousands of broken pictures of each family through the cleaners.
 drill: $(DEV_STAMP)

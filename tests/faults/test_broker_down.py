@@ -5,17 +5,26 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.landscapes import landscape
 from tests.member import Member
 from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.prepared import prepare
 from tests.site import Site, free_port
+
+PICTURES = (
+    8  # of some size: processes of a worker still have one in hand when the last one is uploaded
+)
+HANGS_SECONDS = 5  # longer than the site waits for an answer of the broker
+WORKER_PROCESSES = len(os.sched_getaffinity(0))
 
 
 class Redis:
@@ -80,6 +89,30 @@ def test_uploads_pass_while_the_broker_is_down_and_are_prepared_once_it_is_back(
     redis.start()
 
     alice.wait_until_prepared(21)
+
+
+def test_a_broker_that_hangs_while_workers_work_gets_their_next_work_to_them(redis, site, alice):
+    """What they had in hand can't be acknowledged then; they take more all the same."""
+    alice.upload(0)
+    alice.wait_until_prepared(1)
+    hanging = psutil.Process(redis.process.pid)
+    seeds = count(1)
+
+    def hang_amid_work() -> bool:
+        """Stop the broker while workers have something in hand; tell whether each had, by now."""
+        hanging.resume()
+        pictures = [landscape(next(seeds), long_edge_px=4000) for _ in range(PICTURES)]
+        for number, data in enumerate(pictures):
+            alice.upload(number, data)
+        hanging.suspend()
+        time.sleep(HANGS_SECONDS)
+        return site.log.count("Couldn't ack") >= WORKER_PROCESSES
+
+    wait_until(hang_amid_work, told=lambda: site.log)
+    hanging.resume()
+    alice.upload(0)
+
+    alice.wait_until_prepared(1 + next(seeds))
 
 
 def test_an_upload_does_not_wait_for_a_broker_that_hangs(redis, site, alice):
