@@ -35,9 +35,7 @@ class FileState(StrEnum):
     READY = "ready"
     PREPARING = "preparing"
     WITHHELD = "withheld"  # it can't be cleaned, so at this level it is not passed on
-    FAILED = (
-        "failed"  # cleaning it went wrong on our side: it is passed on when another try succeeds
-    )
+    FAILED = "failed"  # cleaning it went wrong on our side; another try may succeed
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ class CleanCopy(Work):
     the log and staff; `reason` is a sentence for the owner.
     """
 
-    WORK_VERSION: ClassVar[int] = 2
+    WORK_VERSION: ClassVar[int] = 3
     PROVED_SINCE: ClassVar[int] = (
-        2  # results of older code count as not made: something got through it
+        3  # what older code made counts as not made: something got through
     )
 
     source = BlobKey(role="source", related_name="clean_copies")

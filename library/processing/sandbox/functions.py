@@ -30,16 +30,19 @@ def rehearse() -> None:
     """Clean a picture of one pixel, all in memory.
 
     The memory that this takes is the process's own from then on. In a forked one the kernel copies it
-    page by page, which takes as long as the cleaning of a small picture.
+    page by page, which takes as long as the cleaning of a small picture. Where the system has no files
+    in memory, or does not show them, nothing is done.
     """
-    if not hasattr(os, "memfd_create"):
-        return
-    source, target = os.memfd_create("source"), os.memfd_create("target")
-    os.write(source, _pixel())
     where = Path("/proc/self/fd")
-    clean(where / str(source), where / str(target), Level(), PixelLimits())
-    os.close(source)
-    os.close(target)
+    if not (hasattr(os, "memfd_create") and where.is_dir()):
+        return
+    with (
+        os.fdopen(os.memfd_create("source"), "wb", buffering=0) as source,
+        os.fdopen(os.memfd_create("target"), "wb", buffering=0) as target,
+    ):
+        source.write(_pixel())
+        paths = [where / str(file.fileno()) for file in (source, target)]
+        clean(paths[0], paths[1], Level(), PixelLimits())
 
 
 @cache
