@@ -19,10 +19,9 @@ class CleanCopy(Work):
     the log and staff; `reason` is a sentence for the owner.
     """
 
-    WORK_VERSION: ClassVar[int] = 3
-    PROVED_SINCE: ClassVar[int] = (
-        3  # what older code made counts as not made: something got through
-    )
+    WORK_VERSION: ClassVar[int] = 4
+    # What older code made counts as not made: something got through
+    PROVED_SINCE: ClassVar[int] = 4
 
     source = BlobKey(role="source", related_name="clean_copies")
     privacy = models.CharField(max_length=10)

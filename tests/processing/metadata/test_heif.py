@@ -458,6 +458,56 @@ def test_only_what_the_picture_needs_stays(tmp_path):
     assert len(pillow_heif.open_heif(io.BytesIO(content))) == 2
 
 
+@pytest.mark.parametrize("maker", [b"apple:photo:2020", b"samsung:photo:2024", b"photo"])
+def test_gain_maps_of_every_maker_stay_with_their_numbers(maker, tmp_path):
+    name = b"urn:com:" + maker + b":aux:hdrgainmap"
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    xmp += (
+        b'<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
+    )
+    xmp += b' hdrgm:GainMapMax="2.5" hdrgm:Owner="' + MARKER + b'"/></rdf:RDF></x:xmpmeta>'
+    source = heif(
+        picture(),
+        picture(properties=(0x81, 2, 0x83), references={b"auxl": [1]}, hidden=True),
+        Told(
+            b"mime",
+            xmp,
+            properties=(),
+            references={b"cdsc": [2]},
+            name=b"\0application/rdf+xml",
+        ),
+        own=(auxiliary(name),),
+    )
+
+    content = cleaned_bytes(source, tmp_path)
+
+    explained(content)
+    (picture_,) = pillow_heif.open_heif(io.BytesIO(content))
+    assert list(picture_.info["aux"]) == [name.decode()]
+    assert b"GainMapMax" in content
+    assert MARKER not in content
+
+
+def test_tiles_that_share_their_bytes_stay(tmp_path):
+    """As some encoders write tiles that are alike: the whole is far larger than its file."""
+    grid, tiles = struct.pack(">4B2H", 0, 0, 3, 3, 256, 256), 16
+    wide = full(b"ispe", struct.pack(">II", 256, 256))
+    place = 0
+    for _ in range(2):  # the second time the place is known
+        source = heif(
+            Told(b"grid", grid, (3,), {b"dimg": [*range(2, 2 + tiles)]}),
+            *[picture(body=b"", extents=[(place, len(coded()))], hidden=True)] * tiles,
+            Told(b"free", coded(), properties=()),
+            own=(wide,),
+        )
+        place = source.index(coded())
+
+    content = cleaned_bytes(source, tmp_path)
+
+    explained(content)
+    assert pictures(content) == pictures(source)
+
+
 def test_identical_pictures_derived_from_one_stay(tmp_path):
     source = heif(
         Told(b"iden", references={b"dimg": [2]}, properties=(2, 0x83), extents=[]),
@@ -574,7 +624,7 @@ def overlapping() -> bytes:
     place = heif(picture()).index(coded())
     for _ in range(2):  # the second time the place is known
         source = heif(
-            picture(), *[picture(body=b"", extents=[(place, len(coded()))]) for _ in range(500)]
+            picture(), *[picture(body=b"", extents=[(place, len(coded()))]) for _ in range(6000)]
         )
         place = source.index(coded())
     return source

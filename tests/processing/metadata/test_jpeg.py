@@ -483,18 +483,99 @@ def amid(data: bytes, more: bytes) -> bytes:
 
 
 HIDDEN = {
-    "a table of codes": lambda: at_start(
-        made(), segment(0xC4, b"\x13" + bytes(15) + bytes((len(SECRET),)) + SECRET.encode())
-    ),
-    "a table of quantizers": lambda: at_start(
-        made(), segment(0xDB, b"\3" + SECRET.encode().ljust(64, b"."))
-    ),
     "behind a restart": lambda: amid(made(), b"\xff\xd0" + SECRET.encode()),
     "in a second scan": lambda: amid(
         made(), segment(SOS, next(walk_to(made(), SOS))) + SECRET.encode()
     ),
     "in a second frame": lambda: amid(made(), made(seed=7)[2:-2] + SECRET.encode()),
 }
+
+
+def quantizers(number: int, content: bytes) -> bytes:
+    return bytes((number,)) + content.ljust(128 if number >> 4 else 64, b".")
+
+
+def codes(key: int, content: bytes) -> bytes:
+    return bytes((key, *bytes(15), len(content))) + content
+
+
+def beside_tables(kind: int, table: bytes, source: bytes, *, first: bool) -> bytes:
+    """Return a picture with a table more in the first segment of that kind."""
+    end = source.index(bytes((0xFF, kind)))
+    (size,) = struct.unpack_from(">H", source, end + 2)
+    old = source[end + 4 : end + 2 + size]
+    return (
+        source[:end]
+        + segment(kind, table + old if first else old + table)
+        + source[end + 2 + size :]
+    )
+
+
+UNUSED = {
+    "codes": lambda: before(0xDB)(made(), segment(0xC4, codes(0x13, SECRET.encode()))),
+    "codes that are defined again": lambda: before(0xDB)(
+        made(), segment(0xC4, codes(0x10, SECRET.encode()))
+    ),
+    "codes beside others": lambda: beside_tables(
+        0xC4, codes(0x02, SECRET.encode()), made(), first=True
+    ),
+    "codes of means that no scan reads": lambda: amid_scans(codes(0x03, SECRET.encode())),
+    "quantizers": lambda: before(0xDB)(made(), segment(0xDB, quantizers(3, SECRET.encode()))),
+    "quantizers that are defined again": lambda: before(0xDB)(
+        made(), segment(0xDB, quantizers(0, SECRET.encode()))
+    ),
+    "quantizers before others": lambda: beside_tables(
+        0xDB, quantizers(2, SECRET.encode()), made(), first=True
+    ),
+    "quantizers behind others": lambda: beside_tables(
+        0xDB, quantizers(0x12, SECRET.encode()), made(), first=False
+    ),
+    "quantizers between others": lambda: beside_tables(
+        0xDB, quantizers(1, SECRET.encode()) + quantizers(3, bytes(64)), made(), first=False
+    ),
+}
+
+
+def amid_scans(table: bytes) -> bytes:
+    """Return a progressive picture, one of whose last scans names a table that it does not read."""
+    source = made(progressive=True)
+    last = source.rindex(b"\xff\xda\0\x08\1")
+    named = source[last : last + 6] + bytes((0x30 | source[last + 6],)) + source[last + 7 :]
+    return source[:last] + segment(0xC4, table) + named
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_a_table_that_nothing_uses_goes_and_no_other(name, tmp_path):
+    source = UNUSED[name]()
+    assert SECRET.encode() in source
+    with pytest.raises(UnexplainedError, match="that nothing uses"):
+        list(pieces(source))
+
+    made_of_it, clean = passed_on(tmp_path, source)
+
+    assert made_of_it.verdict == Verdict.CLEANED
+    assert not tells(clean)
+    assert frames("jpeg", clean) == frames("jpeg", source)
+    if not name.startswith("codes of means"):
+        assert clean == made()
+
+
+def test_a_component_without_its_quantizers_is_not_proved():
+    source = reworked(0xDB, lambda content: content[:0], made(mode="L"))
+
+    with pytest.raises(UnexplainedError, match="without its quantization table"):
+        list(pieces(source))
+
+
+def test_colors_that_are_coded_as_they_are_stay_so(tmp_path):
+    """As in XYB: with colors that no decoder turns into others, and data that is looked at to its end."""
+    source = saved("JPEG", smooth("RGB"), quality=90, keep_rgb=True, exif=exif())
+
+    made_of_it, clean = passed_on(tmp_path, source)
+
+    assert made_of_it.verdict == Verdict.CLEANED
+    assert frames("jpeg", clean) == frames("jpeg", source)
+    assert not tells(clean)
 
 
 def walk_to(data: bytes, wanted: int) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from library.processing.metadata.proofs.jpeg_coding import Coding
+from library.processing.metadata.proofs.jpeg_coding import TABLES, Coding
 from library.processing.metadata.values import Piece, UnexplainedError
 
 MAX_PICTURES = 16
@@ -76,12 +76,11 @@ class _Walk:
             content = self.data[start + 4 : stop]
             if size < 2 or stop > len(self.data):
                 raise UnexplainedError("a segment that goes on behind the file")
-            if self._profile_parts and (marker != 0xE2 or not content.startswith(_ICC)):
-                self._end_profile()
-            if marker >= 0xE0 and self._coding.has_begun:
-                raise UnexplainedError(f"a segment FF{marker:02X} amid the picture")
+            self._check_place(marker, content)
             if marker >= 0xE0:
                 yield self._told(marker, content, start, stop)
+            elif marker in TABLES:
+                yield from self._tables(marker, content, start)
             else:
                 self._coding.take(marker, content)
                 stop = self._coding.scan_end(self.data, stop) if marker == 0xDA else stop
@@ -90,6 +89,20 @@ class _Walk:
         self._end_picture()
         yield Piece("frame", self.at, self.at + 2)
         self.at += 2
+
+    def _check_place(self, marker: int, content: bytes) -> None:
+        if self._profile_parts and (marker != 0xE2 or not content.startswith(_ICC)):
+            self._end_profile()
+        if marker >= 0xE0 and self._coding.has_begun:
+            raise UnexplainedError(f"a segment FF{marker:02X} amid the picture")
+
+    def _tables(self, marker: int, content: bytes, start: int) -> Iterator[Piece]:
+        """Yield each table by itself: those that nothing used may have stood between them."""
+        at = start + 4
+        yield Piece("frame", start, at)
+        for size in self._coding.take_tables(marker, content):
+            yield Piece("coded", at, at + size)
+            at += size
 
     def _marker(self) -> int:
         first, marker = self.data[self.at], self.data[self.at + 1]

@@ -10,7 +10,9 @@ from library.processing.metadata.proofs.jpeg_progress import Progress
 from library.processing.metadata.values import UnexplainedError
 
 _DHT, _DAC, _SOS, _DQT, _DRI = 0xC4, 0xCC, 0xDA, 0xDB, 0xDD
+TABLES = frozenset((_DHT, _DQT))
 _SEQUENTIAL = frozenset((0xC0, 0xC1, 0xC3, 0xC9, 0xCB))
+_LOSSLESS = frozenset((0xC3, 0xCB))
 _PROGRESSIVE = frozenset((0xC2, 0xCA))
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
@@ -31,13 +33,17 @@ class Coding:
 
     def __init__(self) -> None:
         self._quantizers: dict[int, int] = {}  # what each component uses
+        self._ready: set[int] = set()  # quantization tables that are defined
+        self._unused: set[int] = (
+            set()
+        )  # and of these, the ones that no component has used as they are
         self.has_begun = False
         self._is_sequential = False
+        self._frame = 0
         self._progress: Progress | None = None
         self._scanned: set[int] = set()
         self._has_scan = False
         self._restarts = False
-        self._defined: set[int] = set()
         self._waiting: dict[tuple[int, int], bytes] = {}  # Huffman tables that no scan has used yet
 
     def take(self, marker: int, content: bytes) -> None:
@@ -46,21 +52,36 @@ class Coding:
         Raises:
             UnexplainedError: it has no place here, or room for more than its fields.
         """
-        self.has_begun = True
-        if self._is_sequential and self._quantizers and len(self._scanned) == len(self._quantizers):
-            raise UnexplainedError(f"a segment FF{marker:02X} behind the last scan")
+        self._check_place(marker)
         if marker in _FRAMES:
             self._begin_frame(marker, content)
         elif marker == _SOS:
             self._begin_scan(content)
-        elif marker == _DHT:
-            self._define_codes(content)
-        elif marker == _DQT:
-            self._define_quantizers(content)
         elif marker == _DRI and len(content) == 2:
             self._restarts = any(content)
         elif not (marker == _DAC and len(content) % 2 == 0 and len(content) <= 64):
             raise UnexplainedError(f"a segment FF{marker:02X} with more in it than its fields")
+
+    def take_tables(self, marker: int, content: bytes) -> list[int]:
+        """Take the next segment, one of Huffman or of quantization tables; return how long each table is.
+
+        Raises:
+            UnexplainedError: it has no place here, or room for more than its tables.
+        """
+        self._check_place(marker)
+        define = self._define_code if marker == _DHT else self._define_quantizer
+        sizes, at = [], 0
+        while at < len(content):
+            sizes.append(define(content[at:]))
+            at += sizes[-1]
+        if at != len(content):
+            raise UnexplainedError("tables with more behind them")
+        return sizes
+
+    def _check_place(self, marker: int) -> None:
+        self.has_begun = True
+        if self._is_sequential and self._quantizers and len(self._scanned) == len(self._quantizers):
+            raise UnexplainedError(f"a segment FF{marker:02X} behind the last scan")
 
     def scan_end(self, data: bytes, start: int) -> int:
         """Return where the data of the scan ends that begins there.
@@ -83,7 +104,7 @@ class Coding:
             raise UnexplainedError("a picture without a scan")
         if self._is_sequential and len(self._scanned) != len(self._quantizers):
             raise UnexplainedError("a picture that is not whole")
-        if not self._defined <= set(self._quantizers.values()):
+        if self._unused:
             raise UnexplainedError("a quantization table that nothing uses")
         for key in list(self._waiting):
             self._let_go(key)
@@ -95,6 +116,7 @@ class Coding:
         if not count or len(content) != 6 + 3 * count:
             raise UnexplainedError("a frame with more in it than its fields")
         self._is_sequential = marker in _SEQUENTIAL
+        self._frame = marker
         self._progress = Progress() if marker in _PROGRESSIVE else None
         self._quantizers = {content[at]: content[at + 2] for at in range(6, len(content), 3)}
         if len(self._quantizers) != count:
@@ -105,37 +127,59 @@ class Coding:
         if not count or len(content) != 4 + 2 * count:
             raise UnexplainedError("a scan's header with more in it than its fields")
         for at in range(1, 1 + 2 * count, 2):
-            component, codes = content[at], content[at + 1]
-            if component not in self._quantizers:
-                raise UnexplainedError("a scan of nothing")
-            if self._is_sequential and component in self._scanned:
-                raise UnexplainedError("a scan of what was scanned already")
-            self._scanned.add(component)
-            self._waiting.pop((0, codes >> 4), None)
-            self._waiting.pop((1, codes & 15), None)
+            self._scan(content[at], content[at + 1], content[-3:])
         if self._progress is not None:
             self._progress.take(set(content[1 : 1 + 2 * count : 2]), content[-3:])
         self._has_scan = True
 
-    def _define_codes(self, content: bytes) -> None:
-        at = 0
-        while at < len(content):
-            key = (content[at] >> 4, content[at] & 15)
-            number = sum(content[at + 1 : at + 17])
-            end = at + 17 + number
-            if end > len(content) or number > 256 or key[0] > 1 or key[1] > 3:
-                raise UnexplainedError("a Huffman table in another form")
-            self._let_go(key)
-            self._waiting[key] = content[at + 1 : end]
-            at = end
+    def _scan(self, component: int, codes: int, spectrum: bytes) -> None:
+        if component not in self._quantizers:
+            raise UnexplainedError("a scan of nothing")
+        if component not in self._scanned:
+            self._quantize(component)
+        elif self._is_sequential:
+            raise UnexplainedError("a scan of what was scanned already")
+        self._scanned.add(component)
+        if self._codes_means(spectrum):
+            self._waiting.pop((0, codes >> 4), None)
+        if self._codes_the_rest(spectrum):
+            self._waiting.pop((1, codes & 15), None)
 
-    def _define_quantizers(self, content: bytes) -> None:
-        at = 0
-        while at < len(content):
-            self._defined.add(content[at] & 15)
-            at += 129 if content[at] >> 4 else 65
-        if at != len(content):
-            raise UnexplainedError("a quantization table with more in it than its fields")
+    def _codes_means(self, spectrum: bytes) -> bool:
+        """Tell whether a scan reads means, or lossless data, by a Huffman table."""
+        if self._frame == 0xC2:
+            return spectrum[0] == 0 and spectrum[2] < 0x10
+        return self._frame in (0xC0, 0xC1, 0xC3)
+
+    def _codes_the_rest(self, spectrum: bytes) -> bool:
+        """Tell whether a scan reads anything but means by a Huffman table."""
+        return self._frame in (0xC0, 0xC1) or (self._frame == 0xC2 and spectrum[0] > 0)
+
+    def _quantize(self, component: int) -> None:
+        table = self._quantizers[component]
+        if table not in self._ready and self._frame not in _LOSSLESS:
+            raise UnexplainedError("a component without its quantization table")
+        self._unused.discard(table)
+
+    def _define_code(self, content: bytes) -> int:
+        key = (content[0] >> 4, content[0] & 15)
+        number = sum(content[1:17])
+        size = 17 + number
+        if size > len(content) or number > 256 or key[0] > 1 or key[1] > 3:
+            raise UnexplainedError("a Huffman table in another form")
+        self._let_go(key)
+        self._waiting[key] = content[1:size]
+        return size
+
+    def _define_quantizer(self, content: bytes) -> int:
+        size, table = (129 if content[0] >> 4 else 65), content[0] & 15
+        if size > len(content):
+            raise UnexplainedError("a quantization table in another form")
+        if table in self._unused:
+            raise UnexplainedError("a quantization table that nothing uses")
+        self._ready.add(table)
+        self._unused.add(table)
+        return size
 
     def _let_go(self, key: tuple[int, int]) -> None:
         """Forget a table that nothing has used: it has to be one that everybody knows."""

@@ -11,6 +11,7 @@ import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from operator import itemgetter
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from library.processing.decoders import DECODER_ERRORS
+from library.processing.metadata.proofs.jpeg_coding import TABLES
 from library.processing.metadata.proofs.jpeg_frames import Frame, is_one_bit_each
 from library.processing.metadata.proofs.words import END_BYTES, places_of_words
 from library.processing.metadata.values import Piece, UnexplainedError
@@ -58,7 +60,9 @@ def check(data: bytes, pieces: Iterable[Piece]) -> None:
 def _pictures(data: bytes, pieces: Iterable[Piece]) -> Iterator["_Picture"]:
     segments: list[tuple[int, int]] = []
     for piece in pieces:
-        if piece.kind == "coded":
+        if piece.kind == "coded" and data[piece.start] != 0xFF:  # a table in the segment before
+            segments[-1] = segments[-1][0], piece.stop
+        elif piece.kind == "coded" or data[piece.start + 1] in TABLES:
             segments.append((piece.start, piece.stop))
         elif data[piece.start : min(piece.stop, piece.start + len(_END))] == _END:
             yield _Picture(data, segments)
@@ -190,15 +194,19 @@ class _Picture:
 
 def _shown(file: bytes, scale: int) -> bytes | None:
     """Return a checksum of the pixels of a JPEG, decoded at a fraction of its size; None if it can't be."""
+    for mode in ("YCbCr", None):  # as it is coded, mostly; else as it is shown
+        with suppress(*DECODER_ERRORS):
+            return _decoded(file, scale, mode)
+    return None
+
+
+def _decoded(file: bytes, scale: int, mode: str | None) -> bytes:
     checksum = hashlib.blake2b()
-    try:
-        with Image.open(io.BytesIO(file), formats=("JPEG",)) as picture:
-            width, height = picture.size
-            picture.draft("YCbCr", (max(1, width // scale), max(1, height // scale)))
-            picture.load()
-            for top in range(0, picture.height, STRIP_ROWS):
-                strip = (0, top, picture.width, min(top + STRIP_ROWS, picture.height))
-                checksum.update(picture.crop(strip).tobytes())
-    except DECODER_ERRORS:
-        return None
+    with Image.open(io.BytesIO(file), formats=("JPEG",)) as picture:
+        width, height = picture.size
+        picture.draft(mode, (max(1, width // scale), max(1, height // scale)))
+        picture.load()
+        for top in range(0, picture.height, STRIP_ROWS):
+            strip = (0, top, picture.width, min(top + STRIP_ROWS, picture.height))
+            checksum.update(picture.crop(strip).tobytes())
     return checksum.digest()

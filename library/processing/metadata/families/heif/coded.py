@@ -10,6 +10,7 @@ from library.processing.metadata.families.heif.fields import Extent
 from library.processing.metadata.values import UncleanableError
 
 MAX_UNITS = 100_000
+SMALL_BYTES = 4 << 20
 
 # NAL unit types: slices and parameter sets.
 _NAL_KEPT = frozenset((*range(10), *range(16, 22), *range(32, 35)))
@@ -25,13 +26,13 @@ class Budget:
     """What may still be copied: extents may overlap, so that a small file could ask for endless copies."""
 
     def __init__(self, size: int) -> None:
-        self._bytes, self._units = 2 * size, MAX_UNITS
+        self._bytes, self._units = max(2 * size, SMALL_BYTES), MAX_UNITS
 
     def spend(self, extents: list[Extent]) -> None:
         """Count the bytes of what is about to be copied.
 
         Raises:
-            UncleanableError: all in all it is more than twice the file.
+            UncleanableError: all in all it is more than twice the file, and than a small one may be.
         """
         self._bytes -= sum(extent.stop - extent.start for extent in extents)
         if self._bytes < 0:

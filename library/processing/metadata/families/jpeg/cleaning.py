@@ -1,8 +1,8 @@
 """JPEG (ITU-T T.81) with what cameras put behind it: MPO, Ultra HDR and Apple's gain maps.
 
-What a decoder needs is copied: tables, frames, scans. JFIF, Adobe and the profile are written anew, and
-so is the index of the pictures behind the first one (CIPA DC-007). Of those stay gain maps and the other
-views of a stereo picture or panorama, each cleaned in the same way; all else goes.
+What a decoder needs is copied: frames, scans and the tables that they use. JFIF, Adobe and the profile are
+written anew, and so is the index of the pictures behind the first one (CIPA DC-007). Of those stay gain maps
+and the other views of a stereo picture or panorama, each cleaned in the same way; all else goes.
 """
 
 import struct
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from library.processing.containers import jpeg
+from library.processing.containers.values import Part
 from library.processing.containers.window import FileWindow
 from library.processing.metadata.exif import kept_exif
 from library.processing.metadata.families.jpeg.survey import (
@@ -28,6 +29,7 @@ from library.processing.metadata.families.jpeg.survey import (
     pictures_behind,
     survey_of,
 )
+from library.processing.metadata.families.jpeg.tables import Coded, used_only
 from library.processing.metadata.icc import clean_icc
 from library.processing.metadata.values import Level, UncleanableError
 from library.processing.metadata.xmp import (
@@ -86,11 +88,15 @@ def _pieces(
         )
     )
     yield head
+    coded = list(used_only(data, picture.coding))
     if index:
-        yield _placed_index(index, len(head), _coded_bytes(picture))
-    for part in picture.coding:
-        for at in range(part.at, min(part.end, len(data)), COPY_BYTES):
-            yield data[at : min(at + COPY_BYTES, part.end)]
+        yield _placed_index(index, len(head), sum(map(_size_of, coded)))
+    for piece in coded:
+        if isinstance(piece, bytes):
+            yield piece
+            continue
+        for at in range(piece.at, min(piece.end, len(data)), COPY_BYTES):
+            yield data[at : min(at + COPY_BYTES, piece.end)]
     yield b"\xff\xd9"
 
 
@@ -102,8 +108,8 @@ def _gain_map_part(picture: Picture, index: bytes) -> bytes:
     return picture.gain_map if stays else b""
 
 
-def _coded_bytes(picture: Picture) -> int:
-    return sum(part.end - part.at for part in picture.coding)
+def _size_of(piece: Coded) -> int:
+    return piece.end - piece.at if isinstance(piece, Part) else len(piece)
 
 
 def _profile_segments(chunks: dict[int, bytes]) -> Iterator[bytes]:

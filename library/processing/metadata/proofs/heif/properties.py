@@ -16,6 +16,7 @@ AUXILIARY = frozenset(
         b"urn:mpeg:hevc:2015:auxid:2",
         b"urn:com:apple:photo:2020:aux:hdrgainmap",
         SAMSUNG_GAIN_MAP,
+        b"urn:com:photo:aux:hdrgainmap",
     )
 )
 FARTHEST_UM = 1_000_000  # how far from each other the two cameras of a stereo pair can be
