@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -32,11 +32,13 @@ def server_of(box: Sandbox) -> psutil.Process:
 
 def child_of(server: psutil.Process) -> psutil.Process:
     """Return the child that waits for the server's next request, once it does."""
-    return wait_until(
-        lambda: next(
-            (each for each in server.children() if each.status() == psutil.STATUS_SLEEPING), None
-        )
-    )
+
+    def waits(child: psutil.Process) -> bool:
+        with suppress(psutil.NoSuchProcess):  # the one of the last request may just be going
+            return child.status() == psutil.STATUS_SLEEPING
+        return False
+
+    return wait_until(lambda: next(filter(waits, server.children()), None))
 
 
 def gone(pid: int) -> bool:
