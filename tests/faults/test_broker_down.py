@@ -20,9 +20,8 @@ from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.prepared import prepare
 from tests.site import Site, free_port
 
-PICTURES = (
-    8  # of some size: processes of a worker still have one in hand when the last one is uploaded
-)
+# Of some size: processes of a worker still have one in hand when the last one is uploaded
+PICTURES = 8
 HANGS_SECONDS = 5  # longer than the site waits for an answer of the broker
 WORKER_PROCESSES = len(os.sched_getaffinity(0))
 

@@ -482,8 +482,8 @@ def test_gain_maps_of_every_maker_stay_with_their_numbers(maker, tmp_path):
     content = cleaned_bytes(source, tmp_path)
 
     explained(content)
-    (picture_,) = pillow_heif.open_heif(io.BytesIO(content))
-    assert list(picture_.info["aux"]) == [name.decode()]
+    (opened,) = pillow_heif.open_heif(io.BytesIO(content))
+    assert list(opened.info["aux"]) == [name.decode()]
     assert b"GainMapMax" in content
     assert MARKER not in content
 

@@ -560,6 +560,17 @@ def test_a_table_that_nothing_uses_goes_and_no_other(name, tmp_path):
         assert clean == made()
 
 
+def test_hundreds_of_thousands_of_tables_are_not_gone_through(tmp_path):
+    picture = saved("JPEG", smooth(), quality=95)
+    empty = segment(0xC4, codes(0x13, b"") * 3800)
+
+    made_of_it, clean = passed_on(tmp_path, before(0xDB)(picture, 300 * empty))
+
+    assert made_of_it.verdict == Verdict.CONVERTED
+    assert "more tables" in made_of_it.found
+    assert difference(clean, picture) < 2
+
+
 def test_a_component_without_its_quantizers_is_not_proved():
     source = reworked(0xDB, lambda content: content[:0], made(mode="L"))
 

@@ -38,7 +38,6 @@ class Coding:
             set()
         )  # and of these, the ones that no component has used as they are
         self.has_begun = False
-        self._is_sequential = False
         self._frame = 0
         self._progress: Progress | None = None
         self._scanned: set[int] = set()
@@ -70,13 +69,15 @@ class Coding:
         """
         self._check_place(marker)
         define = self._define_code if marker == _DHT else self._define_quantizer
-        sizes, at = [], 0
-        while at < len(content):
-            sizes.append(define(content[at:]))
-            at += sizes[-1]
-        if at != len(content):
-            raise UnexplainedError("tables with more behind them")
+        sizes: list[int] = []
+        while content:
+            sizes.append(define(content))
+            content = content[sizes[-1] :]
         return sizes
+
+    @property
+    def _is_sequential(self) -> bool:
+        return self._frame in _SEQUENTIAL
 
     def _check_place(self, marker: int) -> None:
         self.has_begun = True
@@ -115,7 +116,6 @@ class Coding:
         count = content[5]
         if not count or len(content) != 6 + 3 * count:
             raise UnexplainedError("a frame with more in it than its fields")
-        self._is_sequential = marker in _SEQUENTIAL
         self._frame = marker
         self._progress = Progress() if marker in _PROGRESSIVE else None
         self._quantizers = {content[at]: content[at + 2] for at in range(6, len(content), 3)}

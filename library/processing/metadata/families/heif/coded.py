@@ -10,7 +10,7 @@ from library.processing.metadata.families.heif.fields import Extent
 from library.processing.metadata.values import UncleanableError
 
 MAX_UNITS = 100_000
-SMALL_BYTES = 4 << 20
+SMALL_BYTES = 4 << 20  # may be copied of any file: tiles that are alike can share their bytes
 
 # NAL unit types: slices and parameter sets.
 _NAL_KEPT = frozenset((*range(10), *range(16, 22), *range(32, 35)))

@@ -13,9 +13,9 @@ from library.processing.metadata.values import UncleanableError
 ALPHA = frozenset((b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"))
 DEPTH = frozenset((b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", b"urn:mpeg:hevc:2015:auxid:2"))
 APPLE_GAIN_MAP = b"urn:com:apple:photo:2020:aux:hdrgainmap"
-# Of Samsung, and of Adobe in AVIF
-_OTHER_GAIN_MAPS = (b"urn:com:samsung:photo:2024:aux:hdrgainmap", b"urn:com:photo:aux:hdrgainmap")
-GAIN_MAPS = frozenset((APPLE_GAIN_MAP, *_OTHER_GAIN_MAPS))
+SAMSUNG_GAIN_MAP = b"urn:com:samsung:photo:2024:aux:hdrgainmap"
+ADOBE_GAIN_MAP = b"urn:com:photo:aux:hdrgainmap"  # in AVIF
+GAIN_MAPS = frozenset((APPLE_GAIN_MAP, SAMSUNG_GAIN_MAP, ADOBE_GAIN_MAP))
 AUXILIARY = ALPHA | DEPTH | GAIN_MAPS
 
 # Nearer to each other than this, in micrometers, are the two cameras of a stereo pair.

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from library.processing.containers import jpeg
 from library.processing.containers.values import Part
 from library.processing.containers.window import FileWindow
+from library.processing.metadata.values import UncleanableError
 
 DHT, DQT = 0xC4, 0xDB
+MAX_TABLES = 10_000  # of one picture: one that refines its scans often has a hundred
 
 # Frames that are coded by Huffman's way
 _SEQUENTIAL, _PROGRESSIVE, _LOSSLESS = (0xC0, 0xC1), (0xC2,), (0xC3,)
@@ -43,12 +45,16 @@ class _Use:
         self._current: dict[Key, tuple[_Segment, int]] = {}
         self._quantizers: dict[int, int] = {}  # of each component that no scan has begun with yet
         self._frame = 0
+        self._left = MAX_TABLES
 
     def take(self, data: FileWindow, part: Part) -> Coded | _Segment:
         """Take the next segment; return what becomes of it, or what will tell that in the end."""
         marker = part.kind[0] if part.kind else 0
         content = data[part.start : part.stop] if marker else b""
         if marker in (DHT, DQT) and (tables := _tables_in(marker, content)):
+            self._left -= len(tables)
+            if self._left < 0:
+                raise UncleanableError("more tables than any picture has")
             segment = _Segment(part, tables)
             for at, (key, _) in enumerate(tables):
                 self._current[key] = segment, at
@@ -76,7 +82,11 @@ class _Use:
 
 
 def used_only(data: FileWindow, coding: Iterable[Part]) -> Iterator[Coded]:
-    """Yield what a picture is coded in, without the tables that none of its scans uses."""
+    """Yield what a picture is coded in, without the tables that none of its scans uses.
+
+    Raises:
+        UncleanableError: there are more than any picture has.
+    """
     use = _Use()
     for taken in [use.take(data, part) for part in coding]:
         written = taken.written() if isinstance(taken, _Segment) else taken
