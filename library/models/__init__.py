@@ -3,6 +3,7 @@
 from library.models.accounts import User, UserManager
 from library.models.assets import Asset, AssetQuerySet
 from library.models.blobs import Blob, BlobKey, OneToOneBlobKey, Rendition, Stills
+from library.models.throttles import Throttle
 
 __all__ = [
     "Asset",
@@ -12,6 +13,7 @@ __all__ = [
     "OneToOneBlobKey",
     "Rendition",
     "Stills",
+    "Throttle",
     "User",
     "UserManager",
 ]

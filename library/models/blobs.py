@@ -52,6 +52,14 @@ class Blob(models.Model):
                 name="%(app_label)s_%(class)s_one_living_row_per_content",
             )
         ]
+        indexes: ClassVar = [
+            # what waits to be deleted
+            models.Index(
+                fields=["condemned_at"],
+                condition=Q(condemned_at__isnull=False),
+                name="%(app_label)s_%(class)s_condemned",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.content_type}, {self.size_bytes} bytes"

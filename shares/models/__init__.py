@@ -1,15 +1,19 @@
 """Links that people pass on: what is in them, until when they are open, and whom they reached."""
 
+from shares.models.archives import Archive
 from shares.models.copies import COPY_FAILED, COPY_READY, COPY_WITHHELD, CleanCopy
 from shares.models.items import IS_VIDEO, ShareItem, ShareItemQuerySet, first_items
 from shares.models.receipts import Keep, Receipt, ReceiptQuerySet, in_library_of
 from shares.models.shares import Share, ShareQuerySet
+from shares.models.tombstones import REMEMBERED_FOR, Tombstone
 
 __all__ = [
     "COPY_FAILED",
     "COPY_READY",
     "COPY_WITHHELD",
     "IS_VIDEO",
+    "REMEMBERED_FOR",
+    "Archive",
     "CleanCopy",
     "Keep",
     "Receipt",
@@ -18,6 +22,7 @@ __all__ = [
     "ShareItem",
     "ShareItemQuerySet",
     "ShareQuerySet",
+    "Tombstone",
     "first_items",
     "in_library_of",
 ]

@@ -67,6 +67,9 @@ class Share(models.Model):
         null=True
     )  # stamped once expiry was noticed: a clock set back revives nothing
     stopped_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(
+        null=True
+    )  # when the sender was told of the coming end, or there was no need to
     epoch = models.PositiveIntegerField(default=0)  # moves whenever something allowed no longer is
 
     objects = ShareQuerySet.as_manager()
@@ -85,6 +88,17 @@ class Share(models.Model):
                 fields=["expires_at"],
                 condition=Q(ended_at=None),
                 name="%(app_label)s_%(class)s_expiry",
+            ),
+            # purge(): what ended by itself, and what was stopped
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="%(app_label)s_%(class)s_ended",
+            ),
+            models.Index(
+                fields=["stopped_at"],
+                condition=Q(stopped_at__isnull=False),
+                name="%(app_label)s_%(class)s_stopped",
             ),
         ]
         constraints: ClassVar = [
