@@ -198,6 +198,14 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = SHARE_MAX_ITEMS + 100
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 << 20
 
+# Transfers of links: how many long ones a web process carries at once, so that threads are left for pages
+
+WEB_THREADS = 64
+LINK_STREAMS_MAX = 48
+LINK_STREAMS_OF_A_LINK = 24
+LINK_STREAMS_OF_A_CLIENT = 12
+LINK_READER_IDLE_SECONDS = env.number("LINK_READER_IDLE_SECONDS", 60, least=1)
+
 # Work in the background
 
 QUEUE_DIR = DATA_DIR / "queue"

@@ -1,7 +1,9 @@
 """Small typed pieces between Django's requests and our views."""
 
+import ipaddress
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import register_converter
@@ -27,6 +29,23 @@ class MemberRequest(SiteRequest):
 def member_of(request: HttpRequest) -> User | None:
     """Return who is signed in, on pages that strangers see too."""
     return request.user if isinstance(request.user, User) else None
+
+
+def client_of(request: HttpRequest) -> str:
+    """Return who asks, as an address: of trusted proxies' word, else of the connection.
+
+    An IPv6 address stands for its whole network of 64 bits: whoever has one has all of them.
+    """
+    told = request.headers.get("X-Forwarded-For", "").split(",")
+    trusted = settings.ALLAUTH_TRUSTED_PROXY_COUNT
+    text = told[-trusted].strip() if 0 < trusted <= len(told) else request.META["REMOTE_ADDR"]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return text
 
 
 def render(

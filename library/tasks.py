@@ -7,7 +7,7 @@ from celery.signals import worker_ready
 from django.conf import settings
 from django.utils import timezone
 
-from library import bells, sweeping, work
+from library import bells, sweeping, throttling, work
 from library.blobs.parts import tidy_incoming
 from library.models import Stills
 from library.processing.errors import MediaError
@@ -39,8 +39,10 @@ def catch_up_task() -> None:
 
 @shared_task
 def tidy_task() -> None:
-    """Drop parts of uploads that were broken off long ago."""
-    tidy_incoming(before=timezone.now() - PARTS_LIVE_FOR)
+    """Drop parts of uploads that were broken off long ago, and counts of tries that are over."""
+    now = timezone.now()
+    tidy_incoming(before=now - PARTS_LIVE_FOR)
+    throttling.forget(now=now)
 
 
 @worker_ready.connect

@@ -10,7 +10,7 @@ them and no lock: its files ask nobody who they are, and whoever is signed out c
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -21,14 +21,23 @@ from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 
-from library.http import SiteRequest, member_of, render, short_text
+from library.http import SiteRequest, client_of, member_of, render, short_text
+from library.throttling import Limit, wait_seconds
 from shares.models import Receipt, Share
+from shares.streaming import carry
 
 TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 ROBOTS = "noindex, nofollow, noarchive"
 P = ParamSpec("P")
 Refusal = Callable[[HttpRequest], HttpResponse]
 ShareView = Callable[Concatenate[SiteRequest, Share, P], HttpResponseBase]
+
+
+GUESSES = Limit("unknown link", most=60, within=timedelta(minutes=5))
+
+
+class UnknownLinkError(Http404):
+    """No link ever had this token."""
 
 
 class EndedError(Exception):
@@ -39,14 +48,14 @@ def open_share(token: str, *, now: datetime) -> Share:
     """Return the share of a token that is open now, with its sender, in one query.
 
     Raises:
-        Http404: no link ever had this token.
+        UnknownLinkError: no link ever had this token.
         EndedError: it was stopped, has expired, its sender is suspended, or nothing is in it now.
     """
     if not TOKEN.fullmatch(token):
-        raise Http404("no such link")
+        raise UnknownLinkError
     share = Share.objects.select_related("sender").with_content().filter(token=token).first()
     if share is None:
-        raise Http404("no such link")
+        raise UnknownLinkError
     if not (share.is_open_at(now) and share.shows_something):
         raise EndedError
     return share
@@ -79,7 +88,10 @@ def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[...
     @wraps(view)
     def gate(request: SiteRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            response = view(request, open_share(token, now=timezone.now()), *args, **kwargs)
+            share = open_share(token, now=timezone.now())
+            response = carry(request, share, view(request, share, *args, **kwargs))
+        except UnknownLinkError:
+            response = _guessed(request) or unknown(request)
         except EndedError:
             response = ended(request)
         except Http404:
@@ -91,6 +103,15 @@ def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[...
 
     gate.is_behind_gate = True  # type: ignore[attr-defined]
     return login_not_required(gate)
+
+
+def _guessed(request: HttpRequest) -> HttpResponse | None:
+    """Count an address that is no link; refuse who has tried too many of them."""
+    wait = wait_seconds(GUESSES, client_of(request), now=timezone.now())
+    if not wait:
+        return None
+    told = "Too many addresses that are no link were tried from here. Try again later."
+    return short_text(told, status=429, retry_after_seconds=wait)
 
 
 def _unless_declined(

@@ -21,7 +21,6 @@ from config import env, queue_folder
 from config.supervisor import Child, Supervisor
 from library.accounts import is_unclaimed
 
-THREADS = 64
 REQUEST_LINE_BYTES = 8190
 
 
@@ -93,7 +92,14 @@ def _children() -> list[Child]:
     web = [
         *(python, "-m", "gunicorn", "config.wsgi:application"),
         *("--bind", f"{host}:{settings.PORT}", "--workers", str(cores)),
-        *("--worker-class", "gthread", "--threads", str(THREADS), "--keep-alive", "15"),
+        *(
+            "--worker-class",
+            "gthread",
+            "--threads",
+            str(settings.WEB_THREADS),
+            "--keep-alive",
+            "15",
+        ),
         *("--limit-request-line", str(REQUEST_LINE_BYTES), "--no-control-socket"),
         *("--graceful-timeout", "5", "--forwarded-allow-ips", proxies, "--log-level", "warning"),
     ]

@@ -1,0 +1,193 @@
+"""What makes a transfer of a link end at once, and keeps readers who don't read from holding up the site.
+
+Each web process keeps a register of the connections that carry bytes of links, from the first byte until
+the other side has taken the last one, and one thread that looks at them every second. It asks in one query
+which links allow less than when their bytes set out, and cuts those connections: also where the thread that
+writes is stuck behind a reader who has stopped, and where everything waits in the kernel already.
+"""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponseBase
+
+from library.http import client_of, short_text
+from library.sockets import cut, progress_of, set_send_buffer
+from shares.models import Share
+
+LOOK_EVERY_SECONDS = 1.0
+RETRY_AFTER_SECONDS = 30
+
+logger = logging.getLogger(__name__)
+
+
+class TooManyStreamsError(Exception):
+    """As many transfers run as one process carries; the message says of whom, for the reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many long answers one process carries at once, so that threads are left for pages."""
+
+    in_all: int
+    of_a_link: int
+    of_a_client: int
+
+
+@dataclass(slots=True, eq=False)
+class Carried:
+    """A connection that carries bytes of links. `wire` is a duplicate: the server may close its own."""
+
+    wire: socket.socket
+    client: str
+    epochs: dict[int, int] = field(default_factory=dict)  # of the links whose bytes may be in it
+    stream_of: int | None = None  # the link whose long answer a thread is writing
+    taken_bytes: int = 0
+    moved_at: float = 0.0  # when the other side last took anything, on the monotonic clock
+
+
+class Register:
+    """The connections of one process that carry bytes of links."""
+
+    def __init__(self, bounds: Bounds, *, idle_seconds: float) -> None:
+        self.bounds = bounds
+        self.idle_seconds = idle_seconds
+        self._carried: dict[socket.socket, Carried] = {}
+        self._changed = threading.Condition()
+        self._watcher: threading.Thread | None = None
+
+    def begin(
+        self, server_end: socket.socket, share: Share, client: str, *, is_stream: bool
+    ) -> None:
+        """Watch a connection that is about to carry an answer of this link.
+
+        Raises:
+            TooManyStreamsError: it is a long one, and too many run.
+        """
+        with self._changed:
+            if is_stream:
+                self._admit(share.pk, client)
+            carried = self._carried.get(server_end)
+            if carried is None:
+                set_send_buffer(server_end)
+                carried = self._carried[server_end] = Carried(server_end.dup(), client)
+            elif _is_over(carried):
+                carried.epochs.clear()
+            carried.epochs.setdefault(share.pk, share.epoch)
+            carried.stream_of = share.pk if is_stream else None
+            carried.moved_at = time.monotonic()
+            if self._watcher is None:  # here, so that each process has its own after the fork
+                self._watcher = threading.Thread(target=self._watch, name="streams", daemon=True)
+                self._watcher.start()
+            self._changed.notify()
+
+    def end(self, server_end: socket.socket) -> None:
+        """Hear that an answer is written: what the other side has not taken yet stays watched."""
+        with self._changed:
+            if carried := self._carried.get(server_end):
+                carried.stream_of = None
+                if _is_over(carried):
+                    del self._carried[server_end]
+                    carried.wire.close()
+
+    def _admit(self, share_id: int, client: str) -> None:
+        running = [each for each in self._carried.values() if each.stream_of is not None]
+        if len(running) >= self.bounds.in_all:
+            raise TooManyStreamsError("The site is busy with other downloads.")
+        if sum(each.stream_of == share_id for each in running) >= self.bounds.of_a_link:
+            raise TooManyStreamsError("Many people are downloading from this link at the moment.")
+        if sum(each.client == client for each in running) >= self.bounds.of_a_client:
+            raise TooManyStreamsError("Many downloads from your network are running already.")
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                while not self._carried:
+                    self._changed.wait()
+                carried = dict(self._carried)
+            allowed = _present_epochs({pk for each in carried.values() for pk in each.epochs})
+            for server_end, each in carried.items():
+                self._look_at(server_end, each, allowed)
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    def _look_at(
+        self, server_end: socket.socket, carried: Carried, allowed: dict[int, int] | None
+    ) -> None:
+        with self._changed:
+            if self._carried.get(server_end) is not carried:
+                return
+            is_ended = allowed is not None and _allows_less(carried.epochs, allowed)
+            if not is_ended and not self._is_stalled(carried):
+                if carried.stream_of is None and _is_over(carried):
+                    del self._carried[server_end]
+                    carried.wire.close()
+                return
+            del self._carried[server_end]
+            logger.info("cut a connection: %s", "its link" if is_ended else "it was not read")
+            cut(carried.wire)
+
+    def _is_stalled(self, carried: Carried) -> bool:
+        """Tell whether bytes wait that the other side has not taken any of for too long."""
+        now, progress = time.monotonic(), progress_of(carried.wire)
+        if progress.taken_bytes != carried.taken_bytes or not progress.waiting_bytes:
+            carried.taken_bytes, carried.moved_at = progress.taken_bytes, now
+        return now - carried.moved_at >= self.idle_seconds
+
+
+register = Register(
+    Bounds(
+        in_all=settings.LINK_STREAMS_MAX,
+        of_a_link=settings.LINK_STREAMS_OF_A_LINK,
+        of_a_client=settings.LINK_STREAMS_OF_A_CLIENT,
+    ),
+    idle_seconds=settings.LINK_READER_IDLE_SECONDS,
+)
+
+
+def carry(request: HttpRequest, share: Share, response: HttpResponseBase) -> HttpResponseBase:
+    """Have an answer of a link watched until its last byte was taken; 429 where too many long ones run."""
+    server_end = request.META.get("gunicorn.socket")
+    if server_end is None or request.method == "HEAD" or response.status_code not in {200, 206}:
+        return response
+    try:
+        register.begin(server_end, share, client_of(request), is_stream=response.streaming)
+    except TooManyStreamsError as error:
+        response.close()
+        return short_text(
+            f"{error} Try again in half a minute.",
+            status=429,
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+    except OSError:  # the other side has gone meanwhile; writing will find out
+        return response
+    # What Django calls when an answer is closed, streamed or not; there is no public name for it
+    response._resource_closers.append(partial(register.end, server_end))  # type: ignore[attr-defined]  # noqa: SLF001
+    return response
+
+
+def _present_epochs(share_ids: Iterable[int]) -> dict[int, int] | None:
+    """Return the epochs of those of these links whose sender is active; None: the database is away."""
+    try:
+        found = Share.objects.filter(pk__in=share_ids, sender__is_active=True)
+        return dict(found.values_list("pk", "epoch"))
+    except DatabaseError:
+        logger.warning("the database did not say which links have ended; it is asked again")
+        return None
+    finally:
+        connection.close()
+
+
+def _allows_less(set_out: dict[int, int], allowed: dict[int, int]) -> bool:
+    return any(allowed.get(share_id) != epoch for share_id, epoch in set_out.items())
+
+
+def _is_over(carried: Carried) -> bool:
+    """Tell whether the other side has taken everything, or is gone."""
+    return progress_of(carried.wire).waiting_bytes == 0
