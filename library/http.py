@@ -36,7 +36,7 @@ def client_of(request: HttpRequest) -> str:
 
     An IPv6 address stands for its whole network of 64 bits: whoever has one has all of them.
     """
-    told = request.headers.get("X-Forwarded-For", "").split(",")
+    told = list(filter(None, request.headers.get("X-Forwarded-For", "").split(",")))
     trusted = settings.ALLAUTH_TRUSTED_PROXY_COUNT
     text = told[-trusted].strip() if 0 < trusted <= len(told) else request.META["REMOTE_ADDR"]
     try:

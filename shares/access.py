@@ -91,7 +91,7 @@ def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[...
             share = open_share(token, now=timezone.now())
             response = carry(request, share, view(request, share, *args, **kwargs))
         except UnknownLinkError:
-            response = _guessed(request) or unknown(request)
+            response = _refused_guess(request, unknown) or unknown(request)
         except EndedError:
             response = ended(request)
         except Http404:
@@ -105,11 +105,13 @@ def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[...
     return login_not_required(gate)
 
 
-def _guessed(request: HttpRequest) -> HttpResponse | None:
-    """Count an address that is no link; refuse who has tried too many of them."""
+def _refused_guess(request: HttpRequest, unknown: Refusal) -> HttpResponse | None:
+    """Count an address that is no link; refuse who has tried too many of them, as `unknown` would."""
     wait = wait_seconds(GUESSES, client_of(request), now=timezone.now())
     if not wait:
         return None
+    if unknown is _unknown_page:
+        return TemplateResponse(request, "429.html", status=429, headers={"Retry-After": wait})
     told = "Too many addresses that are no link were tried from here. Try again later."
     return short_text(told, status=429, retry_after_seconds=wait)
 

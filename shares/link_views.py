@@ -1,4 +1,4 @@
-"""Links that I made: the sheet that makes one, the list of all, and the end of one."""
+"""Links that I made: the sheet that makes one, the list of all, and what one of them lets out."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -22,7 +22,6 @@ from shares.publishing import (
     change_terms,
     publish_share,
     selected_assets,
-    stop_share,
 )
 from shares.summary import summary_of, withheld_of
 from shares.terms import TermsRefusedError, terms_of
@@ -76,16 +75,6 @@ def retry(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     if not request.htmx:
         return redirect("shares:link", uuid=share.uuid)
     return render(request, "shares/link.html#progress", _live(share))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def stop(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
-    """Ask whether to stop sharing; a POST stops it, at once and for good."""
-    share = get_object_or_404(request.user.shares, uuid=uuid)
-    if request.method == "POST":
-        stop_share(share, now=timezone.now())
-        return redirect("shares:links")
-    return render(request, "shares/stop.html", _live(share), fragment="confirm")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -105,7 +105,7 @@ def links_page(owner: User, number: str | None, *, now: datetime) -> LinksPage:
     """
     page = Paginator(owner.shares.newest_first().with_first_items(), PAGE_LINKS).get_page(number)
     return LinksPage(
-        links=_my_links(list(page), now=now),
+        links=my_links(list(page), now=now),
         next_number=page.next_page_number() if page.has_next() else None,
     )
 
@@ -113,10 +113,11 @@ def links_page(owner: User, number: str | None, *, now: datetime) -> LinksPage:
 def live_links(owner: User, most: int, *, now: datetime) -> list[MyLink]:
     """Return somebody's links that others can open, newest first."""
     shares = owner.shares.open_at(now).showing().newest_first().with_first_items()
-    return _my_links(list(shares[:most]), now=now)
+    return my_links(list(shares[:most]), now=now)
 
 
-def _my_links(shares: list[Share], *, now: datetime) -> list[MyLink]:
+def my_links(shares: list[Share], *, now: datetime) -> list[MyLink]:
+    """Describe links that somebody made, in as many queries for one as for all."""
     titles = titles_of(shares)
     strips = _strips(shares)
     return [

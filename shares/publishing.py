@@ -9,7 +9,7 @@ from django.db import models, transaction
 from library.blobs.storage import BlobGoneError, hold
 from library.models import Asset, Blob, User
 from shares.cleaning import want_copies
-from shares.models import Share, ShareItem
+from shares.models import Share, ShareItem, ShareQuerySet
 from shares.terms import Terms
 
 
@@ -119,6 +119,9 @@ def change_terms(share: Share, terms: Terms, *, now: datetime) -> None:
 
 def stop_share(share: Share, *, now: datetime) -> None:
     """Close a share for everybody, for good; a second call changes nothing."""
-    Share.objects.filter(pk=share.pk, stopped_at=None).update(
-        stopped_at=now, epoch=models.F("epoch") + 1
-    )
+    stop_shares(Share.objects.filter(pk=share.pk), now=now)
+
+
+def stop_shares(shares: ShareQuerySet, *, now: datetime) -> int:
+    """Close shares for everybody, for good; how many. Those that are stopped already stay as they are."""
+    return shares.filter(stopped_at=None).update(stopped_at=now, epoch=models.F("epoch") + 1)

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from library.http import RENDITION
-from shares import feed_views, link_views, page_views, recipient_views
+from shares import feed_views, link_views, page_views, recipient_views, stop_views
 
 app_name = "shares"
 
@@ -31,7 +31,7 @@ link_urls = [
     path("progress", link_views.progress, name="progress"),
     path("retry/", link_views.retry, name="retry"),
     path("terms/", link_views.terms, name="terms"),
-    path("stop/", link_views.stop, name="stop"),
+    path("stop/", stop_views.stop, name="stop"),
 ]
 
 urlpatterns = [
@@ -39,6 +39,7 @@ urlpatterns = [
     path("for-you/badge", feed_views.badge, name="badge"),
     path("links/", link_views.links, name="links"),
     path("links/new/", link_views.new, name="new"),
+    path("links/stop/", stop_views.stop_several, name="stop_several"),
     path("links/<uuid:uuid>/", include(link_urls)),
     path("s/<str:token>/", include(share_urls)),
 ]

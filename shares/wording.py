@@ -13,6 +13,13 @@ def spoken_counts(photos: int, videos: int) -> str:
     return " and ".join(_counted(photos, "photo") + _counted(videos, "video")) or "nothing"
 
 
+def spoken_stop(stopped: int) -> str:
+    """Return what Stop Sharing has done."""
+    if stopped > 1:
+        return f"{stopped:,} links stopped. Nobody can open them any more."
+    return "Stopped. Nobody can open it any more."
+
+
 def spoken_addition(
     added: int, known: int, waiting: int, withheld: int, failed: int, gone: int
 ) -> str:

@@ -181,3 +181,17 @@ def test_a_link_comes_back_with_its_items(make_share, carol):
     assets.update(removed_at=None)
 
     assert carol.get(page).status_code == 200
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_whoever_tries_many_addresses_that_are_no_link_has_to_wait(route, make_share, carol):
+    share, url = make_share(), address(route, "never-was-a-token")
+    statuses = [carol.get(url, REMOTE_ADDR="203.0.113.7").status_code for _ in range(62)]
+
+    refused = carol.get(url, REMOTE_ADDR="203.0.113.7")
+
+    assert statuses == [404] * 60 + [429] * 2
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 300
+    assert carol.get(url, REMOTE_ADDR="203.0.113.8").status_code == 404
+    assert carol.get(share.get_absolute_url(), REMOTE_ADDR="203.0.113.7").status_code == 200

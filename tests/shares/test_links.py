@@ -177,7 +177,7 @@ def test_stop_sharing_ends_the_link_at_once(make_share, as_alice, carol):
 
     response = as_alice.post(url_of("stop", share))
 
-    assert (response.status_code, response["Location"]) == (302, LINKS)
+    assert (response.status_code, response["Location"]) == (302, f"{LINKS}#link-{share.uuid}")
     for rest in ("", "1/", "1/file", "1/thumbnail", "archive"):
         assert carol.get(share.get_absolute_url() + rest).status_code == 410
     assert "Stopped" in cards(as_alice)[0]

@@ -23,6 +23,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 const sheet = dialog.dataset.sheet;
 if (sheet) htmx.ajax("GET", sheet, { target: dialog, swap: "innerHTML" });
 
+// Sharing was stopped: the sheet goes, and where its link was shown stands what became of it.
+document.addEventListener("passalong:stopped", (event) => {
+  dialog.close();
+  document.querySelector("[data-stopped]")?.focus({ preventScroll: true });
+  for (const each of document.querySelectorAll("[data-stopped]")) delete each.dataset.stopped;
+  const text = event.detail.said;
+  if (text) document.dispatchEvent(new CustomEvent("passalong:say", { detail: { text } }));
+});
+
 // A menu closes when something else is pressed, or when what is pressed in it opens a sheet.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
