@@ -35,9 +35,9 @@ coverage: $(DEV_STAMP) browser
 faults: $(DEV_STAMP)
 	$(BIN)/python -m pytest -q -n 4 --durations=5 tests/faults $(ARGS)
 
-# What takes too long for every change: thousands of broken pictures of each family through the cleaners.
+# What takes too long for every change. All of it, or one: make drill DRILL=purge COUNT=100000
 drill: $(DEV_STAMP)
-	DRILL=1 $(BIN)/python -m pytest -q $(TOGETHER) --durations=5 tests/processing/metadata/test_mutations.py $(ARGS)
+	$(BIN)/python -m tests.drills $(DRILL) $(COUNT)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
