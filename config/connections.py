@@ -82,7 +82,6 @@ def broker(redis_url: str, *, queue: Path) -> tuple[str, dict[str, Any]]:
     Tasks are doorbells (library/work.py), so a broker that loses, doubles or delays them costs
     time only. `max_retries` bounds how long a request waits for a broker that is down.
     """
-    queue.mkdir(parents=True, exist_ok=True)  # beat keeps its schedule there with any broker
     if redis_url:
         return redis_url, {
             "visibility_timeout": 1800,

@@ -36,12 +36,13 @@ def make_folders(queue: Path) -> dict[str, str]:
 
 
 def empty(queue: Path) -> None:
-    """Drop every message and table below `queue`; beat's schedule, a file beside them, stays.
-
-    Nothing may use the folder meanwhile.
-    """
-    for folder in filter(Path.is_dir, queue.iterdir()):
-        shutil.rmtree(folder)
+    """Drop every message and table below `queue`. Nothing may use the folder meanwhile."""
+    queue.mkdir(parents=True, exist_ok=True)
+    for path in queue.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     make_folders(queue)
 
 
@@ -56,6 +57,8 @@ class Channel(filesystem.Channel):
             part.write_text(dumps(message), encoding="utf-8")
             part.rename(place)
         except OSError as error:
+            with suppress(OSError):
+                part.unlink()
             raise ChannelError(f"the message can't be put into {place.parent}") from error
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:  # noqa: ARG002 - kombu's own signature

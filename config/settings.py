@@ -222,14 +222,14 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5_000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(QUEUE_DIR / "beat")
+CELERY_BEAT_SCHEDULER = "config.beat:SteadyScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "library.tasks.sweep_task", "schedule": 10, "options": {"expires": 10}},
     "tidy": {"task": "library.tasks.tidy_task", "schedule": 600, "options": {"expires": 600}},
     "end-expired": {
         "task": "shares.tasks.end_expired_task",
-        "schedule": 60,
-        "options": {"expires": 60},
+        "schedule": 10,  # a clock set back after a link's end has this long to come before its stamp
+        "options": {"expires": 10},
     },
 }
 

@@ -22,6 +22,7 @@ LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
 MAX_ATTEMPTS = 3
 RETRY_AFTER = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(hours=2)  # no row is ever put off for longer
 DUE_AT_ONCE = 1_000
 
 logger = logging.getLogger(__name__)

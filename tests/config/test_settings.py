@@ -153,15 +153,6 @@ def test_other_mail_servers_are_refused(url, tmp_path):
         connections.mail(url, outbox=tmp_path)
 
 
-@pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:6379/0"])
-def test_the_schedules_folder_is_there_whatever_the_broker(redis_url, tmp_path):
-    done = read_settings(tmp_path, "CELERY_BEAT_SCHEDULE_FILENAME", REDIS_URL=redis_url)
-
-    path = Path(done.stdout.partition("=")[2].strip().strip("'"))
-    assert path.is_relative_to(tmp_path)
-    assert path.parent.is_dir()
-
-
 def test_a_broker_of_folders_needs_no_program(tmp_path):
     url, options = connections.broker("", queue=tmp_path / "queue")
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from shares.expiry import end_expired
 from shares.models import Share
 from shares.tasks import end_expired_task
+from tests.shares.helpers import nothing_is_written
 
 SECOND = timedelta(seconds=1)
 TICK = timedelta(microseconds=1)
@@ -84,6 +85,11 @@ def test_a_second_run_finds_nothing_more(make_share):
 
     assert Share.objects.get(pk=share.pk).ended_at == first
     assert end_expired(now=timezone.now()) == 0
+
+
+def test_while_nothing_has_run_out_nothing_waits_for_the_right_to_write(share):
+    with nothing_is_written():
+        assert end_expired(now=share.expires_at - TICK) == 0
 
 
 def test_a_stopped_link_that_runs_out_stays_stopped(make_share):
