@@ -80,6 +80,12 @@ def flag(name: str, *, default: bool = False) -> bool:
     return _WORDS[value]
 
 
+def free_space_floor(folder: Path) -> int:
+    """Return the bytes to keep free on a folder's file system: 5 % of it, and never more than 5 GiB."""
+    disk = os.statvfs(folder)
+    return min(5 << 30, disk.f_blocks * disk.f_frsize // 20)
+
+
 def kept_secret(path: Path, *, random_bytes: int) -> str:
     """Return the secret in a file, which is made where there is none.
 

@@ -1,17 +1,28 @@
 """What every request passes that no package brings."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render, resolve_url
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
-from library.http import SiteRequest
+from library.blobs.space import with_reserve
+from library.http import SiteRequest, short_text
+from library.processing.disks import is_full
 
 ROBOTS = "noindex, nofollow, noarchive"
 PERSONAL_TYPES = ("text/html", "application/json")
+URGENT = {"account_login"}  # whoever is to stop a link may have to log in first
+DISK_IS_FULL = (
+    "The disk of this site is full. Nothing was changed; what is stored is safe. Try again later."
+)
+
+ResponseT = TypeVar("ResponseT", bound=HttpResponseBase)
 
 
 class PrivateByDefault:
@@ -33,6 +44,60 @@ class PrivateByDefault:
         if is_link:
             response.headers.setdefault("X-Robots-Tag", ROBOTS)
         return response
+
+
+class FullDisk:
+    """Answer 507 where a view needed the disk and it was full: no fault of the request, and nothing is lost.
+
+    What is urgent is done once more with the reserve.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer, where it was the disk."""
+        if not is_full(exception):
+            return None
+        match = request.resolver_match
+        if match is None or match.view_name not in URGENT:
+            return _disk_is_full(request)
+        again = partial(match.func, request, *match.args, **match.kwargs)
+        return _or_full(partial(with_reserve, again), request)
+
+
+class Sessions(SessionMiddleware):
+    """Django's own, with the reserve: without a session nobody who logs in could stop a link."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Save the session where it has changed."""
+        save = partial(super().process_response, request, response)
+        return _or_full(partial(with_reserve, save), request)
+
+
+def _or_full(answer: Callable[[], ResponseT], request: HttpRequest) -> ResponseT | HttpResponse:
+    try:
+        return answer()
+    except Exception as error:
+        if not is_full(error):
+            raise
+        return _disk_is_full(request)
+
+
+def _disk_is_full(request: HttpRequest) -> HttpResponse:
+    """Answer in the form that is understood: a page, JSON for a script, else one line."""
+    accepted = request.headers.get("Accept", "")
+    if "application/json" in accepted:
+        return JsonResponse({"problem": DISK_IS_FULL}, status=507)
+    if "text/html" not in accepted or request.headers.get("HX-Request"):
+        return short_text(DISK_IS_FULL, status=507)
+    return render(request, "507.html", status=507)
 
 
 class NoBodyForHead:

@@ -67,10 +67,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.NoBodyForHead",
     "config.middleware.PrivateByDefault",
+    "config.middleware.FullDisk",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -188,6 +189,7 @@ SILENCED_SYSTEM_CHECKS = [
 # The upload page sets its own handler
 FILE_UPLOAD_HANDLERS = ["library.uploads.handler.RefusingUploadHandler"]
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 10 << 30)
+FREE_SPACE_FLOOR_BYTES = env.number("FREE_SPACE_FLOOR_BYTES", env.free_space_floor(DATA_DIR))
 IMAGE_MAX_PIXELS_JPEG = env.number("IMAGE_MAX_PIXELS_JPEG", 250_000_000)
 IMAGE_MAX_PIXELS_OTHER = env.number("IMAGE_MAX_PIXELS_OTHER", 100_000_000)
 THUMBNAIL_LONGEST_EDGE_PX = 640

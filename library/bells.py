@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import current_app
 from django.db import models, transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 logger = logging.getLogger(__name__)
 bells: dict[type[models.Model], str] = {}  # the task that works each model's rows
@@ -31,8 +31,8 @@ def ring_after_commit(model: type[models.Model]) -> None:
 
 
 def send(task: str) -> None:
-    """Send a task by name, once; when the broker is away, the sweep rings later."""
+    """Send a task by name, once; when the broker is away, or its disk is full, the sweep rings later."""
     try:
         current_app.send_task(task, retry=False)
-    except (OperationalError, OSError) as error:
+    except (OperationalError, ChannelError, OSError) as error:
         logger.warning("the broker is away, so the sweep will ring later: %s", error)

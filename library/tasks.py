@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from library import bells, sweeping, throttling, work
 from library.blobs.parts import tidy_incoming
+from library.blobs.space import fill_reserve
 from library.models import Stills
 from library.processing.errors import MediaError
 from library.stills import make_stills
@@ -28,6 +29,7 @@ def stills_task() -> None:
 @shared_task
 def sweep_task() -> None:
     """Ring for work that its bells missed; a second run rings again, harmlessly."""
+    fill_reserve()
     sweeping.sweep(now=timezone.now(), workers=settings.WORKER_PROCESSES)
 
 

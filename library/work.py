@@ -18,6 +18,8 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import DatabaseError, connection, models, transaction
 
+from library.processing.disks import is_full
+
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
 MAX_ATTEMPTS = 3
@@ -153,6 +155,11 @@ def fail(work: Work, reason: str, *, again_at: datetime) -> bool:
     return bool(_held(work).update(failure=reason[:300], **changes, **let_go()))
 
 
+def put_off(work: Work, *, until: datetime) -> bool:
+    """Let go of a row that could not be worked now, through no fault of its own; no attempt is counted."""
+    return bool(_held(work).update(state=WorkState.DUE, due_at=until, **let_go()))
+
+
 def retry(rows: models.QuerySet[Any], *, now: datetime) -> int:
     """Make failed rows due again, with all their attempts, as `make_due` does; the number of rows."""
     return make_due(rows.filter(state=WorkState.FAILED), now=now)
@@ -189,7 +196,8 @@ def run(
 
     `act(row, now)` calls `finish` itself, in the transaction that stores its result. An exception
     is a run that ended badly. An `expected` one speaks of the file: its message is the reason that
-    the owner reads, and waiting would not help. Any other may pass by itself, so its row waits.
+    the owner reads, and waiting would not help. Any other may pass by itself, so its row waits. A full
+    disk is nobody's fault: it counts as no attempt, however long it lasts.
     """
     worked = 0
     while is_wanted() and (row := claim(model, now=clock())):
@@ -246,7 +254,11 @@ def _run_one(
             act(row, clock())
     except expected as error:
         fail(row, str(error), again_at=clock())
-    except Exception:  # the row is what remembers, so every other end is written there too
+    except Exception as error:  # the row is what remembers, so every other end is written there too
+        if is_full(error):
+            logger.warning("%s %s waits: the disk is full", type(row).__name__, row.pk)
+            put_off(row, until=clock() + RETRY_AFTER)
+            return
         logger.exception("%s %s ended badly", type(row).__name__, row.pk)
         reason = "Something went wrong on our side."
         fail(row, reason, again_at=clock() + RETRY_AFTER * (row.attempts + 1))

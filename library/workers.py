@@ -1,15 +1,20 @@
-"""Whether this worker is to go on: told to every process that it forked."""
+"""Whether a worker is to go on: not while it ends, and not while room on the disk is short."""
 
 from mmap import mmap
 
 from celery.signals import worker_shutting_down
 
+from library.blobs.space import has_room
+
 _ending = mmap(-1, 1)  # one byte that a worker shares with the processes it forks
 
 
 def goes_on() -> bool:
-    """Tell whether another row is wanted once the one in hand is done."""
-    return not _ending[0]
+    """Tell whether another row is wanted once the one in hand is done.
+
+    While room is short rows stay due, and the sweep goes on ringing for them until there is some.
+    """
+    return not _ending[0] and has_room()
 
 
 @worker_shutting_down.connect

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from library.blobs.space import with_reserve
 from library.http import MemberRequest, render
 from shares.models import Share
 from shares.my_links import my_links, titles_of
@@ -64,7 +66,8 @@ def _ask_or_stop(request: MemberRequest, shares: list[Share]) -> HttpResponseBas
         context = {"title": title, "uuids": [share.uuid for share in shares]}
         status = 200 if shares else 400
         return render(request, "shares/stop.html", context, fragment="confirm", status=status)
-    stopped = stop_shares(request.user.shares.filter(pk__in=[s.pk for s in shares]), now=now)
+    chosen = request.user.shares.filter(pk__in=[share.pk for share in shares])
+    stopped = with_reserve(partial(stop_shares, chosen, now=now))  # on a full disk, too
     said = spoken_stop(stopped)
     if request.htmx:
         return _stopped_in_place(request, shares, said)

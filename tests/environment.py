@@ -22,6 +22,7 @@ os.environ |= {
     "DATA_DIR": str(_FOLDER),
     "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
     "SECRET_KEY": "only-for-tests",
+    "FREE_SPACE_FLOOR_BYTES": "0",  # what is tested does not hang on the room of this machine
     "DJANGO_SETTINGS_MODULE": "config.settings",
     # Playwright keeps an event loop in the main thread, which Django takes for asynchronous code.
     "DJANGO_ALLOW_ASYNC_UNSAFE": "1",

@@ -1,6 +1,5 @@
 """The upload page: a form that works alone, and answers its own script file by file."""
 
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +12,17 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
+from library.blobs.space import has_room
 from library.http import MemberRequest
 from library.ingest import accept_upload, clean_name
 from library.models import Asset
+from library.processing.disks import is_full
 from library.processing.errors import MediaError
 from library.transfers import release_connection
 from library.uploads.handler import PartUploadHandler, ReceivedFile
 from library.wording import bytes_in_words
 
 FORM_OVERHEAD_BYTES = 1 << 20
-FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Result:
     state: str  # "added", "known" or "refused"
     message: str
     asset: Asset | None = None
+    lacks_room: bool = False
 
     @property
     def url(self) -> str:
@@ -48,11 +49,8 @@ class Result:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: MemberRequest) -> HttpResponseBase:
     """Show the form, or take its files, streaming each to disk."""
-    if (
-        request.method == "POST"
-        and _length(request) > settings.UPLOAD_MAX_BYTES + FORM_OVERHEAD_BYTES
-    ):
-        return _too_long(request)
+    if request.method == "POST" and (refusal := _refused_by_length(request)):
+        return refusal
     handler = PartUploadHandler(request, max_bytes=settings.UPLOAD_MAX_BYTES)
     request.upload_handlers = [handler]
     release_connection()  # the body may take an hour to arrive
@@ -73,21 +71,23 @@ def _checked_upload(request: MemberRequest) -> HttpResponseBase:
         )
     files: list[Any] = request.FILES.getlist("files")
     results = [_take(request, file) for file in files]
+    if any(result.lacks_room for result in results):
+        return _answer(request, results, status=507)
     return _answer(request, results, status=200 if results else 400)
 
 
 def _take(request: MemberRequest, file: ReceivedFile) -> Result:
     name = clean_name(file.name or "")
     if file.problem:
-        return Result(name, "refused", _PROBLEMS[file.problem]())
+        return _refused(name, file.problem)
     try:
         accepted = accept_upload(request.user, file.part, name=name, now=timezone.now())
     except MediaError as error:
         return Result(name, "refused", str(error))
     except OSError as error:
-        if error.errno not in FULL:
+        if not is_full(error):
             raise
-        return Result(name, "refused", _PROBLEMS["no_space"]())
+        return _refused(name, "no_space")
     if not accepted.is_new:
         return Result(name, "known", "Already in your library.", accepted.asset)
     return Result(name, "added", "Added to your library.", accepted.asset)
@@ -103,22 +103,31 @@ def _answer(request: HttpRequest, results: list[Result], *, status: int) -> Http
     return JsonResponse(answer, status=status)
 
 
-def _too_long(request: HttpRequest) -> HttpResponseBase:
-    most = bytes_in_words(settings.UPLOAD_MAX_BYTES)
-    message = (
-        f"That is more than {most} at once. Nothing was stored: choose fewer or smaller files."
-    )
-    return _answer(request, [Result("This upload", "refused", message)], status=413)
+def _refused(name: str, problem: str) -> Result:
+    return Result(name, "refused", _PROBLEMS[problem](), lacks_room=problem == "no_space")
 
 
-def _length(request: HttpRequest) -> int:
+def _refused_by_length(request: HttpRequest) -> HttpResponseBase | None:
+    """Refuse what is too much, or finds no room, before any of it is read."""
     text = request.META.get("CONTENT_LENGTH") or "0"
-    return int(text) if text.isdecimal() else 0
+    length = int(text) if text.isdecimal() else 0
+    if length > settings.UPLOAD_MAX_BYTES + FORM_OVERHEAD_BYTES:
+        return _answer(request, [_refused("This upload", "too_much")], status=413)
+    if not has_room(length):
+        return _answer(request, [_refused("This upload", "no_space")], status=507)
+    return None
 
 
 _PROBLEMS: dict[str, Callable[[], str]] = {
+    "too_much": lambda: (
+        f"That is more than {bytes_in_words(settings.UPLOAD_MAX_BYTES)} at once. "
+        "Nothing was stored: choose fewer or smaller files."
+    ),
     "too_large": lambda: (
         f"This file is larger than {bytes_in_words(settings.UPLOAD_MAX_BYTES)}, the most that is taken here."
     ),
-    "no_space": lambda: "There is no room left on this server at the moment. Try again later.",
+    "no_space": lambda: (
+        "There is no room left on this server at the moment, so this was not stored. "
+        "What is in your library is safe. Try again later, or tell whoever looks after the site."
+    ),
 }

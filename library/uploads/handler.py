@@ -8,6 +8,7 @@ from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopFut
 from django.http import HttpRequest
 
 from library.blobs.parts import Part
+from library.blobs.space import require_room
 
 
 class RefusingUploadHandler(FileUploadHandler):
@@ -71,6 +72,7 @@ class PartUploadHandler(FileUploadHandler):
             file.part.discard()
             return
         try:
+            require_room(len(raw_data))
             file.part.write(raw_data)
         except OSError:
             file.problem = "no_space"

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,20 @@ def read_settings(folder: Path, *names: str, **variables: str) -> subprocess.Com
         text=True,
         timeout=PATIENCE_SECONDS,
     )
+
+
+def test_a_twentieth_of_the_disk_is_kept_free_and_never_more_than_five_gib(tmp_path):
+    size = shutil.disk_usage(tmp_path).total
+
+    assert env.free_space_floor(tmp_path) == min(5 * 1024**3, size // 20)
+
+
+@pytest.mark.parametrize(("given", "kept"), [("", None), ("0", 0), ("123456", 123_456)])
+def test_the_room_that_is_kept_free_can_be_set(given, kept, tmp_path):
+    done = read_settings(tmp_path, "FREE_SPACE_FLOOR_BYTES", FREE_SPACE_FLOOR_BYTES=given)
+
+    expected = env.free_space_floor(tmp_path) if kept is None else kept
+    assert done.stdout == f"FREE_SPACE_FLOOR_BYTES={expected}\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library.blobs import storage
+from library.blobs.space import free_bytes
 from library.blobs.storage import LocalBlobStore, store
 from library.ingest import accept_upload, clean_name
 from library.models import Asset, Blob
@@ -594,9 +595,54 @@ def test_a_disk_that_fills_up_while_storing_is_said_and_the_rest_goes_through(
 
     response = upload(as_alice, *files, file("two.jpg", picture()))
 
+    assert response.status_code == 507
     assert [one[1] for one in results(response)] == ["added", "refused", "added"]
     assert results(response)[1][2].startswith("There is no room left on this server")
     assert (alice.assets.count(), set(site_settings.INCOMING_DIR.iterdir())) == (2, parts)
+
+
+def test_an_upload_that_finds_no_room_is_refused_before_its_body_is_read(as_alice, settings):
+    settings.FREE_SPACE_FLOOR_BYTES = free_bytes() // 2
+    settings.UPLOAD_MAX_BYTES = 1 << 62
+    body = Body(untouchable)
+
+    response = post_stream(as_alice, body, free_bytes() * 3 // 4, HTTP_ACCEPT="application/json")
+    assert (response.status_code, body.read_bytes) == (507, 0)
+    ((name, state, message),) = results(response)
+    assert (name, state) == ("This upload", "refused")
+    assert message == (
+        "There is no room left on this server at the moment, so this was not stored. "
+        "What is in your library is safe. Try again later, or tell whoever looks after the site."
+    )
+
+
+def test_a_small_upload_is_taken_while_there_is_room_for_it(as_alice, settings):
+    settings.FREE_SPACE_FLOOR_BYTES = free_bytes() // 2
+
+    assert upload(as_alice, file("a.jpg", picture())).status_code == 200
+
+
+def test_the_page_says_that_there_is_no_room(as_alice, settings):
+    settings.FREE_SPACE_FLOOR_BYTES = 1 << 62
+
+    response = upload(as_alice, file("a.jpg", picture()), headers={"Accept": "text/html"})
+
+    assert response.status_code == 507
+    assert b"There is no room left on this server at the moment" in response.content
+
+
+def test_a_file_for_which_room_runs_out_amid_its_bytes_is_dropped(settings):
+    handler = PartUploadHandler(RequestFactory().post(URL), max_bytes=1 << 30)
+    before = set(site_settings.INCOMING_DIR.iterdir())
+    with pytest.raises(StopFutureHandlers):
+        handler.new_file("files", "a.jpg", "image/jpeg", None)
+
+    handler.receive_data_chunk(bytes(1 << 20), 0)
+    settings.FREE_SPACE_FLOOR_BYTES = 1 << 62
+    handler.receive_data_chunk(bytes(1 << 20), 1 << 20)
+
+    assert handler.file_complete(2 << 20).problem == "no_space"
+    assert set(site_settings.INCOMING_DIR.iterdir()) == before
 
 
 # Large files

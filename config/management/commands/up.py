@@ -7,6 +7,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from django.db.migrations.executor import MigrationExecutor
 from config import env, queue_folder
 from config.supervisor import Child, Supervisor
 from library.accounts import is_unclaimed
+from library.blobs.space import fill_reserve, with_reserve
 
 REQUEST_LINE_BYTES = 8190
 
@@ -35,7 +38,7 @@ class Command(BaseCommand):
         _refuse_taken_port()
         lock = _only_one()
         queue_folder.empty(settings.QUEUE_DIR)
-        _in_a_child(self._bring_up_to_date)
+        _in_a_child(partial(with_reserve, self._bring_up_to_date))
         started = time.monotonic()
         announced = False
 
@@ -61,6 +64,7 @@ class Command(BaseCommand):
             self._say("collecting static files")
             call_command("collectstatic", verbosity=0, interactive=False, clear=True)
             stamp.write_text(digest)
+        fill_reserve()
 
     def _announce(self, seconds: float) -> None:
         self._say(
@@ -72,8 +76,9 @@ class Command(BaseCommand):
         connection.close()
 
     def _say(self, message: str) -> None:
-        self.stdout.write(message)
-        self.stdout.flush()
+        with suppress(OSError):  # a log on a disk that is full ends no site
+            self.stdout.write(message)
+            self.stdout.flush()
 
 
 def _in_a_child(act: Callable[[], None]) -> None:

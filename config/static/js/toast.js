@@ -28,6 +28,7 @@ const refusals = {
   403: "This page has grown old. Nothing was changed; reload it and try again.",
   404: "That is not in the link any more. Nothing was changed.",
   410: "This link is no longer available. Nothing was changed.",
+  507: "The disk of this site is full. Nothing was changed; what is stored is safe. Try again later.",
 };
 
 function failed(event, text) {

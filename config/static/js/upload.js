@@ -72,7 +72,7 @@ function send(file, line) {
 function answer(request) {
   try {
     const said = JSON.parse(request.responseText);
-    return said.files[0] ?? { state: "refused", message: said.problem };
+    return said.files?.[0] ?? { state: "refused", message: said.problem };
   } catch {
     const signedOut = request.status === 403 || request.responseURL.includes("/accounts/");
     return { state: "refused", message: signedOut ? "You are signed out. Log in, and try it again." : "Something went wrong on our side. Nothing of this file was stored; try it again." };

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from library.processing.containers.header import read_header
 from library.processing.containers.window import FileWindow
 from library.processing.decoders import DECODER_ERRORS, open_photo, photo_orientation
+from library.processing.disks import is_full
 from library.processing.errors import MediaError
 from library.processing.formats import FORMATS, identify
 from library.processing.metadata.exif import kept_exif
@@ -121,6 +122,8 @@ def _converted(
         content_type = _encode(source, target, facts, level)
         found = leaks(target, told, level)
     except _UNCODABLE as error:
+        if is_full(error):  # which says nothing of the picture
+            raise
         found = [f"{type(error).__name__}: {error}"]
     if found:
         target.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+from library.processing.disks import FULL, is_full
 from library.processing.errors import MediaError, ProcessingFailedError
 from library.processing.sandbox.fence import Fence
 from library.processing.sandbox.functions import ANSWER_BYTES, FUNCTIONS, rehearse
@@ -104,9 +105,15 @@ def _do(request: dict[str, Any], fence: Fence) -> dict[str, Any]:
     try:
         _confine(request, fence)
         return {"result": FUNCTIONS[request["function"]](**request["arguments"])}
-    except MediaError as error:
-        return {"code": error.code, "message": str(error)}
     except MemoryError:
         return failure(OUT_OF_MEMORY)
-    except Exception:  # noqa: BLE001 - it is told to the client, which logs it
-        return {**failure(DIED), "trace": traceback.format_exc(limit=-TRACE_LINES)}
+    except Exception as error:  # noqa: BLE001 - it is told to the client, which logs it
+        return _told(error)
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    if is_full(error):  # whatever a decoder took it for
+        return {"code": FULL, "message": str(error)}
+    if isinstance(error, MediaError):
+        return {"code": error.code, "message": str(error)}
+    return {**failure(DIED), "trace": traceback.format_exc(limit=-TRACE_LINES)}

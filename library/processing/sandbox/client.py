@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from library.processing.disks import FULL, FullDiskError
 from library.processing.errors import ProcessingFailedError, error_from_code
 from library.processing.formats import FORMATS
 from library.processing.metadata.values import CLEAN_FILE, Cleaning, Kind, Level, Verdict
@@ -67,6 +68,7 @@ class Sandbox:
 
         Raises:
             MediaError: the file is unsupported, damaged, too large, or its rendering failed.
+            FullDiskError: the pictures find no room.
             FileNotFoundError: there is no such file or folder.
         """
         arguments = {
@@ -94,6 +96,7 @@ class Sandbox:
 
         Raises:
             MediaError: the process died, or ran out of time or memory.
+            FullDiskError: the copy finds no room.
             FileNotFoundError: there is no such file or folder.
         """
         arguments = {
@@ -157,6 +160,8 @@ class Sandbox:
         answer = _parse(said)
         if "trace" in answer:
             logger.error("a decoding child failed: %.9999r", answer["trace"])
+        if answer.get("code") == FULL:
+            raise FullDiskError
         if "code" in answer:
             raise error_from_code(str(answer["code"]), str(answer.get("message")))
         result = answer.get("result")
