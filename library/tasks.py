@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from library import bells, sweeping, throttling, work
+from library.blobs.collecting import collect_garbage
 from library.blobs.parts import tidy_incoming
 from library.blobs.space import fill_reserve
 from library.models import Stills
@@ -45,6 +46,12 @@ def tidy_task() -> None:
     now = timezone.now()
     tidy_incoming(before=now - PARTS_LIVE_FOR)
     throttling.forget(now=now)
+
+
+@shared_task
+def collect_task() -> None:
+    """Condemn and delete stored bytes that nothing holds; a second run finds nothing more to do."""
+    collect_garbage(now=timezone.now())
 
 
 @worker_ready.connect

@@ -7,8 +7,8 @@ fsync of the folder, commit.
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,9 @@ class BlobStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Forget the bytes; nothing happens when they are gone already."""
+
+    def keys(self) -> Iterator[tuple[str, datetime]]:
+        """Yield each key that has bytes, in any order, and when they were put there."""
 
 
 class LocalBlobStore:
@@ -98,6 +101,16 @@ class LocalBlobStore:
     def delete(self, key: str) -> None:
         """Remove the file."""
         self._path(key).unlink(missing_ok=True)
+
+    def keys(self) -> Iterator[tuple[str, datetime]]:
+        """Walk the folders. A file's change is its rename into place: its bytes may be older."""
+        for folder in self.root.iterdir():
+            with os.scandir(folder) as files:
+                for file in files:
+                    with suppress(FileNotFoundError):  # it is deleted at this moment
+                        put_at = file.stat(follow_symlinks=False).st_ctime
+                        if file.name.startswith(folder.name):
+                            yield file.name, datetime.fromtimestamp(put_at, UTC)
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / key
