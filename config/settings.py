@@ -233,6 +233,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10,  # a clock set back after a link's end has this long to come before its stamp
         "options": {"expires": 10},
     },
+    "purge": {"task": "shares.tasks.purge_task", "schedule": 3600, "options": {"expires": 3600}},
     "gc": {"task": "library.tasks.collect_task", "schedule": 3600, "options": {"expires": 3600}},
 }
 

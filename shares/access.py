@@ -1,8 +1,8 @@
 """THE GATE: every answer below /s/<token>/ comes through here, and asks the database each time.
 
-Unknown tokens are 404. A link that was stopped, has expired, whose sender is suspended, or that has
-nothing to show is 410: the same page for all four, with nothing of the content. Nothing about
-access is ever cached.
+Unknown tokens are 404. A link that was stopped, has expired, whose sender is suspended, that has
+nothing to show, or that was deleted lately is 410: the same page for all, with nothing of the content.
+Nothing about access is ever cached.
 
 A member who declined a link is told so by its pages, which show no picture then. That is a service to
 them and no lock: its files ask nobody who they are, and whoever is signed out can open the link.
@@ -23,7 +23,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from library.http import SiteRequest, client_of, member_of, render, short_text
 from library.throttling import Limit, wait_seconds
-from shares.models import Receipt, Share
+from shares.models import Receipt, Share, Tombstone
 from shares.streaming import carry
 
 TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
@@ -45,16 +45,18 @@ class EndedError(Exception):
 
 
 def open_share(token: str, *, now: datetime) -> Share:
-    """Return the share of a token that is open now, with its sender, in one query.
+    """Return the share of a token that is open now, with its sender, in one query; of none, in two.
 
     Raises:
-        UnknownLinkError: no link ever had this token.
-        EndedError: it was stopped, has expired, its sender is suspended, or nothing is in it now.
+        UnknownLinkError: no link ever had this token, or it has been gone for long.
+        EndedError: it was stopped, has expired, its sender is suspended, nothing is in it now, or it is gone.
     """
     if not TOKEN.fullmatch(token):
         raise UnknownLinkError
     share = Share.objects.select_related("sender").with_content().filter(token=token).first()
     if share is None:
+        if Tombstone.objects.remembered_at(now).filter(token=token).exists():
+            raise EndedError
         raise UnknownLinkError
     if not (share.is_open_at(now) and share.shows_something):
         raise EndedError

@@ -18,7 +18,8 @@ from shares.models import CleanCopy, Share
 def want_copies(share: Share, *, now: datetime) -> None:
     """Make the copies due that a share needs, once for all links; what had failed is tried again.
 
-    Call it in the transaction that makes or changes the link.
+    Call it in the transaction that makes or changes the link. The sources are held, so that none of their
+    copies is dropped that the link relies on, before it says so (`purging`).
     """
     if not share.level.hides_something:
         return
@@ -26,6 +27,7 @@ def want_copies(share: Share, *, now: datetime) -> None:
     sources = share.items.filter(removed_at=None).order_by("position").values("source")
     first = work.next_turn(CleanCopy, share.sender_id)
     turns = {source: n for n, (source,) in enumerate(sources.values_list("source"), start=first)}
+    hold(set(turns), now=now)
     CleanCopy.objects.bulk_create(  # in one order, or two links could wait for each other
         (
             CleanCopy(source_id=source, owner=share.sender, due_at=now, turn=turn, **at_level)

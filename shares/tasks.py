@@ -9,6 +9,7 @@ from library.workers import goes_on
 from shares.cleaning import make_clean_copy
 from shares.expiry import end_expired
 from shares.models import CleanCopy
+from shares.purging import purge
 
 work.register(CleanCopy, make_clean_copy, expected=MediaError)
 
@@ -23,3 +24,9 @@ def clean_copies_task() -> None:
 def end_expired_task() -> None:
     """Stamp what has run out; a second run finds nothing more."""
     end_expired(now=timezone.now())
+
+
+@shared_task
+def purge_task() -> None:
+    """Delete what is left of links that ended; a second run finds nothing more."""
+    purge(now=timezone.now())

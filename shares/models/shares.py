@@ -1,6 +1,6 @@
 """Links, and until when they are open."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import uuid4
 
@@ -13,6 +13,8 @@ from library.processing.metadata.values import Level, Privacy
 from shares.models.items import ShareItem, with_first_items
 from shares.terms import Terms
 from shares.tokens import masked, new_token
+
+RENEWABLE_FOR = timedelta(days=30)  # after its end; then a link and what is in it are gone
 
 
 class ShareQuerySet(models.QuerySet["Share"]):

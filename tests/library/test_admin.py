@@ -37,7 +37,7 @@ def test_deleting_an_account_ends_its_links_and_leaves_what_others_keep(
     assert answer.status_code == 302
     assert not User.objects.filter(pk=alice.pk).exists()
     assert not Share.objects.exists()
-    assert carol.get(share.get_absolute_url()).status_code == 404
+    assert carol.get(share.get_absolute_url()).status_code == 410
     assert [asset.came_from for asset in bob.assets.all()] == ["From a deleted account"] * 2
     for asset in bob.assets.all():
         assert as_bob.get(f"{asset.get_absolute_url()}file").getvalue()

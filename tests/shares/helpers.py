@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from library.models import Asset, User
+from shares.models import Share, ShareItem
 from tests.rows import make_assets, make_blobs
 
 _WRITES = re.compile(
@@ -29,6 +30,27 @@ def many_assets(
         asset.taken_at = datetime(2025, 5, 1, tzinfo=UTC) + timedelta(hours=index)
     Asset.objects.bulk_update(assets, ["taken_at"])
     return assets
+
+
+def many_links(
+    sender: User, number: int, assets: list[Asset], *, ended_at: datetime | None, **fields: object
+) -> list[Share]:
+    """Make links of these assets as rows only; they ran out then, or run on."""
+    made_at = (ended_at or timezone.now()) - timedelta(days=30)
+    end = ended_at or timezone.now() + timedelta(days=30)
+    shared = {"created_at": made_at, "expires_at": end, "ended_at": ended_at} | fields
+    shares = Share.objects.bulk_create(
+        Share(sender=sender, next_position=len(assets) + 1, **shared) for _ in range(number)
+    )
+    ShareItem.objects.bulk_create(
+        (
+            ShareItem(share=share, position=position, asset=asset, source_id=asset.blob_id)
+            for share in shares
+            for position, asset in enumerate(assets, start=1)
+        ),
+        batch_size=5_000,
+    )
+    return shares
 
 
 @contextmanager

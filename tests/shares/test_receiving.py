@@ -474,6 +474,6 @@ def test_deleting_an_account_ends_its_links_and_takes_its_receipts(make_share, a
 
     alice.delete()
 
-    assert carol.get(address).status_code == 404
+    assert carol.get(address).status_code == 410
     assert not Receipt.objects.exists()
     assert not Share.objects.exists()
