@@ -97,6 +97,7 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "template_partials.templatetags.partials",
                 "library.templatetags.pictures",
+                "shares.templatetags.ends",
                 "shares.templatetags.feed",
             ],
         },
@@ -195,7 +196,7 @@ IMAGE_MAX_PIXELS_OTHER = env.number("IMAGE_MAX_PIXELS_OTHER", 100_000_000)
 THUMBNAIL_LONGEST_EDGE_PX = 640
 PREVIEW_LONGEST_EDGE_PX = 2016
 SHARE_MAX_ITEMS = env.number("SHARE_MAX_ITEMS", 10_000, least=1, most=30_000)
-SHARE_DEFAULT_LIFETIME_DAYS = env.number("SHARE_DEFAULT_LIFETIME_DAYS", 30, least=1, most=3_650)
+SHARE_DEFAULT_LIFETIME_DAYS = env.number("SHARE_DEFAULT_LIFETIME_DAYS", 30, least=1, most=365)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = SHARE_MAX_ITEMS + 100
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 << 20

@@ -23,6 +23,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from library.http import SiteRequest, client_of, member_of, render, short_text
 from library.throttling import Limit, wait_seconds
+from shares.endings import ending_for
 from shares.models import Receipt, Share, Tombstone
 from shares.streaming import carry
 
@@ -30,6 +31,7 @@ TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 ROBOTS = "noindex, nofollow, noarchive"
 P = ParamSpec("P")
 Refusal = Callable[[HttpRequest], HttpResponse]
+EndedRefusal = Callable[[HttpRequest, Share | None], HttpResponse]
 ShareView = Callable[Concatenate[SiteRequest, Share, P], HttpResponseBase]
 
 
@@ -41,7 +43,11 @@ class UnknownLinkError(Http404):
 
 
 class EndedError(Exception):
-    """The link was open once and is not any more."""
+    """The link was open once and is not any more; `share` is what is still known of it."""
+
+    def __init__(self, share: Share | None = None) -> None:
+        super().__init__("the link is no longer available")
+        self.share = share
 
 
 def open_share(token: str, *, now: datetime) -> Share:
@@ -59,7 +65,7 @@ def open_share(token: str, *, now: datetime) -> Share:
             raise EndedError
         raise UnknownLinkError
     if not (share.is_open_at(now) and share.shows_something):
-        raise EndedError
+        raise EndedError(share)
     return share
 
 
@@ -86,7 +92,9 @@ def gated_file(view: ShareView[P]) -> Callable[..., HttpResponseBase]:
     return _gated(view, _ended_file, _unknown_file)
 
 
-def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[..., HttpResponseBase]:
+def _gated(
+    view: ShareView[P], ended: EndedRefusal, unknown: Refusal
+) -> Callable[..., HttpResponseBase]:
     @wraps(view)
     def gate(request: SiteRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -94,8 +102,8 @@ def _gated(view: ShareView[P], ended: Refusal, unknown: Refusal) -> Callable[...
             response = carry(request, share, view(request, share, *args, **kwargs))
         except UnknownLinkError:
             response = _refused_guess(request, unknown) or unknown(request)
-        except EndedError:
-            response = ended(request)
+        except EndedError as error:
+            response = ended(request, error.share)
         except Http404:
             response = unknown(request)
         if response.status_code in {404, 410}:
@@ -146,11 +154,13 @@ def _declined_part(_request: SiteRequest, _share: Share, _receipt: Receipt) -> H
     return short_text("You declined this share.", status=403)
 
 
-def _ended_page(request: HttpRequest) -> HttpResponse:
+def _ended_page(request: HttpRequest, share: Share | None) -> HttpResponse:
+    if ending := ending_for(share, member_of(request), now=timezone.now()):
+        return TemplateResponse(request, "shares/ended_told.html", {"ending": ending}, status=410)
     return TemplateResponse(request, "shares/ended.html", status=410)
 
 
-def _ended_file(_request: HttpRequest) -> HttpResponse:
+def _ended_file(_request: HttpRequest, _share: Share | None) -> HttpResponse:
     return short_text("This link is no longer available.", status=410)
 
 

@@ -1,7 +1,6 @@
 """Links that I made: the sheet that makes one, the list of all, and what one of them lets out."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from library.http import MemberRequest, render
 from library.tiles import Tile
 from shares.choices import choices_for_share, more_of
 from shares.cleaning import want_copies
+from shares.lifetimes import LifetimeRefusedError, lifetime_choice, lifetime_of
 from shares.models import Share
 from shares.my_links import MyLink, links_page, my_link, new_link, strip_of
 from shares.publishing import (
@@ -43,9 +43,10 @@ def new(request: MemberRequest) -> HttpResponseBase:
         assets = selected_assets(request.user, _chosen(request), max_items=settings.SHARE_MAX_ITEMS)
     except SelectionRefusedError as error:
         return _refused(request, error)
-    sheet = new_link(
-        assets, request.user, until=timezone.now() + _lifetime(), stands_alone=not request.htmx
+    lifetime = lifetime_choice(
+        default_days=settings.SHARE_DEFAULT_LIFETIME_DAYS, now=timezone.now()
     )
+    sheet = new_link(assets, request.user, lifetime=lifetime, stands_alone=not request.htmx)
     return render(request, "shares/new.html", {"sheet": sheet}, fragment="sheet")
 
 
@@ -109,9 +110,9 @@ def _make(request: MemberRequest) -> HttpResponseBase:
             terms=terms_of(request.POST),
             max_items=settings.SHARE_MAX_ITEMS,
             now=timezone.now(),
-            lifetime=_lifetime(),
+            lifetime=lifetime_of(request.POST, default_days=settings.SHARE_DEFAULT_LIFETIME_DAYS),
         )
-    except (SelectionRefusedError, TermsRefusedError) as error:
+    except (SelectionRefusedError, TermsRefusedError, LifetimeRefusedError) as error:
         return _refused(request, error)
     where = redirect("shares:link", uuid=share.uuid)
     if request.accepts("text/html"):
@@ -130,17 +131,13 @@ def _chosen(request: MemberRequest) -> list[UUID]:
 
 
 def _refused(
-    request: MemberRequest, error: SelectionRefusedError | TermsRefusedError
+    request: MemberRequest, error: SelectionRefusedError | TermsRefusedError | LifetimeRefusedError
 ) -> HttpResponseBase:
     if request.accepts("text/html"):
         return render(request, "shares/new.html", {"refusal": error}, fragment="sheet", status=400)
     gone = error.gone if isinstance(error, SelectionRefusedError) else []
     told = {"problem": str(error), "gone": [str(uuid) for uuid in gone]}
     return JsonResponse(told, status=400)
-
-
-def _lifetime() -> timedelta:
-    return timedelta(days=settings.SHARE_DEFAULT_LIFETIME_DAYS)
 
 
 def _live(share: Share, strip: Sequence[Tile] = ()) -> dict[str, object]:

@@ -6,10 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.paginator import Paginator
+from django.urls import reverse
 
 from library.models import Asset, AssetQuerySet, User
 from library.tiles import Tile, tile_of
 from shares.choices import Choices, choices_for_assets
+from shares.lifetimes import LifetimeChoice
 from shares.models import Share, ShareItem, first_items
 from shares.terms import Terms
 from shares.wording import automatic_title
@@ -34,6 +36,9 @@ class MyLink:
     created_at: datetime
     expires_at: datetime
     stopped_at: datetime | None
+    ran_out_at: datetime  # or will run out
+    renewable_until: datetime | None  # of one that has ended by itself, while it can be renewed
+    lifetime_url: str
     strip: Sequence[Tile]  # its first few pictures
 
 
@@ -53,12 +58,12 @@ class NewLink:
     chosen: Sequence[str]
     title: str
     choices: Choices
-    expires_at: datetime
+    lifetime: LifetimeChoice
     strip: Sequence[Tile]
 
 
 def new_link(
-    assets: Sequence[Asset], sender: User, *, until: datetime, stands_alone: bool
+    assets: Sequence[Asset], sender: User, *, lifetime: LifetimeChoice, stands_alone: bool
 ) -> NewLink:
     """Describe the link that a selection would become; over the grid, its ids need not come back."""
     videos = sum(asset.is_video for asset in assets)
@@ -68,7 +73,7 @@ def new_link(
         choices=choices_for_assets(
             assets, Terms(shows_sender=True), sender_name=sender.display_name
         ),
-        expires_at=until,
+        lifetime=lifetime,
         strip=strip_of(assets),
     )
 
@@ -80,6 +85,8 @@ def strip_of(assets: Sequence[Asset] | AssetQuerySet) -> list[Tile]:
 
 def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -> MyLink:
     """Say of a share what its sender may know, the whole link included."""
+    is_open = share.is_open_at(now)
+    is_renewable = not is_open and share.is_renewable_at(now)
     return MyLink(
         uuid=share.uuid,
         page_url=share.get_absolute_url(),
@@ -89,10 +96,13 @@ def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -
         privacy=share.privacy,
         hides_dates=share.hides_dates,
         shows_sender=share.shows_sender,
-        is_open=share.is_open_at(now),
+        is_open=is_open,
         created_at=share.created_at,
         expires_at=share.expires_at,
         stopped_at=share.stopped_at,
+        ran_out_at=share.ran_out_at,
+        renewable_until=share.renewable_until if is_renewable else None,
+        lifetime_url=reverse("shares:lifetime", args=[share.uuid]),
         strip=strip,
     )
 

@@ -9,6 +9,7 @@ from django.db import models, transaction
 from library.blobs.storage import BlobGoneError, hold
 from library.models import Asset, Blob, User
 from shares.cleaning import want_copies
+from shares.lifetimes import no_reminder_at
 from shares.models import Share, ShareItem, ShareQuerySet
 from shares.terms import Terms
 
@@ -80,6 +81,7 @@ def publish_share(
         next_position=len(assets) + 1,
         created_at=now,
         expires_at=now + lifetime,
+        reminded_at=no_reminder_at(lifetime, now=now),
     )
     ShareItem.objects.bulk_create(
         ShareItem(share=share, position=position, asset=asset, source_id=asset.blob_id)

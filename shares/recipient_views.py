@@ -110,7 +110,7 @@ def add(request: SiteRequest, share: Share, member: User) -> HttpResponseBase:
     try:
         added = receiving.add(share, member, None if takes_all else ticked, now=timezone.now())
     except receiving.NotOpenError as error:
-        raise EndedError from error
+        raise EndedError(share) from error
     alone = ticked.pop() if "alone" in request.POST and len(ticked) == 1 else None
     if not request.htmx:
         messages.success(request, str(added))

@@ -3,7 +3,14 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from library.http import RENDITION
-from shares import feed_views, link_views, page_views, recipient_views, stop_views
+from shares import (
+    feed_views,
+    lifetime_views,
+    link_views,
+    page_views,
+    recipient_views,
+    stop_views,
+)
 
 app_name = "shares"
 
@@ -31,6 +38,7 @@ link_urls = [
     path("progress", link_views.progress, name="progress"),
     path("retry/", link_views.retry, name="retry"),
     path("terms/", link_views.terms, name="terms"),
+    path("lifetime/", lifetime_views.lifetime, name="lifetime"),
     path("stop/", stop_views.stop, name="stop"),
 ]
 

@@ -1,6 +1,7 @@
-"""Counts in words, as titles and as parts of a sentence."""
+"""Counts and ends in words, as titles and as parts of a sentence."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 
 def automatic_title(photos: int, videos: int) -> str:
@@ -43,6 +44,27 @@ def spoken_addition(
         _some(gone, "is no longer in this link", "are no longer in this link"),
     ]
     return " ".join(filter(None, sentences))
+
+
+_LAST_WEEK = timedelta(days=7)
+_UNITS = (
+    ("day", timedelta(days=1)),
+    ("hour", timedelta(hours=1)),
+    ("minute", timedelta(minutes=1)),
+)
+
+
+def spoken_end(left: timedelta) -> str:
+    """Return "Ends in 3 days" for the last week of a link; empty before that, and once it has ended.
+
+    It is rounded down: nobody is promised more time than there is.
+    """
+    if not timedelta(0) < left <= _LAST_WEEK:
+        return ""
+    for word, unit in _UNITS:
+        if number := left // unit:
+            return f"Ends in {_counted(number, word)[0]}"
+    return "Ends in less than a minute"
 
 
 # Kinds of what a file tells beside its picture, in the order of how much they give away. What nearly every

@@ -14,7 +14,9 @@ from shares.models.items import ShareItem, with_first_items
 from shares.terms import Terms
 from shares.tokens import masked, new_token
 
-RENEWABLE_FOR = timedelta(days=30)  # after its end; then a link and what is in it are gone
+RENEWABLE_FOR = timedelta(
+    days=30
+)  # from a link's end by itself; then it is gone, with what is in it
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
@@ -144,3 +146,17 @@ class Share(models.Model):
             and moment < self.expires_at
             and self.sender.is_active
         )
+
+    @property
+    def ran_out_at(self) -> datetime:
+        """Return when a link that nobody stops ends, or has ended, by itself."""
+        return self.ended_at or self.expires_at
+
+    @property
+    def renewable_until(self) -> datetime:
+        """Return from when on the end of a link that nobody stops can't be moved any more."""
+        return self.ran_out_at + RENEWABLE_FOR
+
+    def is_renewable_at(self, moment: datetime) -> bool:
+        """Tell whether its end can be moved then: it wasn't stopped, and has not ended too long before."""
+        return self.stopped_at is None and moment < self.renewable_until

@@ -282,6 +282,7 @@ def test_other_lines_stay_as_they_are(written):
         ("PUBLIC_BASE_URL", "ftp://photos.example.org", "PUBLIC_BASE_URL"),
         ("PUBLIC_BASE_URL", "https://photos.example.org/below", "PUBLIC_BASE_URL"),
         ("SHARE_DEFAULT_LIFETIME_DAYS", "0", "SHARE_DEFAULT_LIFETIME_DAYS"),
+        ("SHARE_DEFAULT_LIFETIME_DAYS", "366", "SHARE_DEFAULT_LIFETIME_DAYS"),
         ("SHARE_MAX_ITEMS", "0", "SHARE_MAX_ITEMS"),
     ],
 )

@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
-from shares.purging import purge
 
 from library.models import User
 from shares.models import Share, ShareItem, Tombstone
+from shares.purging import purge
 from tests.rows import make_assets
 
 ITEMS = 3

@@ -393,13 +393,13 @@ def test_a_sheet_that_is_still_open_does_not_say_that_an_ended_link_works(
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
-def test_the_sheet_of_an_ended_link_offers_nothing(headers, make_share, as_alice):
-    share = make_share(days=-1)
+def test_the_sheet_of_a_stopped_link_offers_nothing(headers, make_share, as_alice):
+    share = make_share(stopped_at=timezone.now())
 
     html = words(as_alice.get(url_of("link", share), headers=headers))
 
     assert "This link is no longer available to anyone." in html
-    assert "Copy Link" not in html
+    assert not re.search("Copy Link|Renew", html)
     assert ("<html" in html) == (not headers)
 
 

@@ -1,8 +1,10 @@
-"""Counts in words."""
+"""Counts and ends in words."""
+
+from datetime import timedelta
 
 import pytest
 
-from shares.wording import automatic_title, spoken_counts
+from shares.wording import automatic_title, spoken_counts, spoken_end
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,30 @@ def test_an_unnamed_link_is_called_by_what_is_in_it(photos, videos, title):
 )
 def test_counts_can_stand_in_a_sentence(photos, videos, words):
     assert spoken_counts(photos, videos) == words
+
+
+TICK = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=30), ""),
+        (timedelta(days=7) + TICK, ""),
+        (timedelta(days=7), "Ends in 7 days"),
+        (timedelta(days=7) - TICK, "Ends in 6 days"),
+        (timedelta(days=2), "Ends in 2 days"),
+        (timedelta(days=2) - TICK, "Ends in 1 day"),
+        (timedelta(days=1) - TICK, "Ends in 23 hours"),
+        (timedelta(hours=2) - TICK, "Ends in 1 hour"),
+        (timedelta(hours=1) - TICK, "Ends in 59 minutes"),
+        (timedelta(minutes=1), "Ends in 1 minute"),
+        (timedelta(minutes=1) - TICK, "Ends in less than a minute"),
+        (TICK, "Ends in less than a minute"),
+        (timedelta(0), ""),
+        (-TICK, ""),
+        (timedelta(days=-3), ""),
+    ],
+)
+def test_an_end_is_said_in_its_last_week_and_never_promises_more_than_there_is(left, words):
+    assert spoken_end(left) == words
