@@ -234,6 +234,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10,  # a clock set back after a link's end has this long to come before its stamp
         "options": {"expires": 10},
     },
+    "remind": {"task": "shares.tasks.remind_task", "schedule": 600, "options": {"expires": 600}},
     "purge": {"task": "shares.tasks.purge_task", "schedule": 3600, "options": {"expires": 3600}},
     "gc": {"task": "library.tasks.collect_task", "schedule": 3600, "options": {"expires": 3600}},
 }

@@ -10,6 +10,7 @@ from shares.cleaning import make_clean_copy
 from shares.expiry import end_expired
 from shares.models import CleanCopy
 from shares.purging import purge
+from shares.reminding import remind
 
 work.register(CleanCopy, make_clean_copy, expected=MediaError)
 
@@ -30,3 +31,9 @@ def end_expired_task() -> None:
 def purge_task() -> None:
     """Delete what is left of links that ended; a second run finds nothing more."""
     purge(now=timezone.now())
+
+
+@shared_task
+def remind_task() -> None:
+    """Tell senders of links that end soon; a second run tells nobody again."""
+    remind(now=timezone.now())
