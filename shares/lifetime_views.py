@@ -15,7 +15,7 @@ from library.http import MemberRequest, render
 from library.templatetags.pictures import moment
 from shares.lifetimes import LifetimeRefusedError, lifetime_choice, lifetime_of
 from shares.models import Share
-from shares.my_links import my_link, titles_of
+from shares.my_links import link_strip, my_link, titles_of
 from shares.renewing import NotRenewableError, set_lifetime, why_not_renewable
 
 
@@ -40,7 +40,8 @@ def lifetime(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 def _page(
     request: MemberRequest, share: Share, *, now: datetime, problem: str = "", refusal: str = ""
 ) -> HttpResponseBase:
-    link = my_link(share, title=titles_of([share])[share.pk], strip=(), now=now)
+    strip = link_strip(request.user, share)
+    link = my_link(share, title=titles_of([share])[share.pk], strip=strip, now=now)
     choice = lifetime_choice(
         default_days=settings.SHARE_DEFAULT_LIFETIME_DAYS,
         ends_at=link.expires_at if link.is_open else None,

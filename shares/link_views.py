@@ -16,7 +16,7 @@ from shares.choices import choices_for_share, more_of
 from shares.cleaning import want_copies
 from shares.lifetimes import LifetimeRefusedError, lifetime_choice, lifetime_of
 from shares.models import Share
-from shares.my_links import MyLink, links_page, my_link, new_link, strip_of
+from shares.my_links import MyLink, link_strip, links_page, my_link, new_link
 from shares.publishing import (
     SelectionRefusedError,
     change_terms,
@@ -54,8 +54,7 @@ def new(request: MemberRequest) -> HttpResponseBase:
 def link(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Show one of my links: its address, how far it is prepared, and its end."""
     share = get_object_or_404(request.user.shares, uuid=uuid)
-    assets = request.user.assets.filter(share_items__share=share).with_stills()
-    strip = strip_of(assets.order_by("taken_at", "id"))
+    strip = link_strip(request.user, share)
     return render(request, "shares/link.html", _live(share, strip), fragment="sheet")
 
 

@@ -83,6 +83,12 @@ def strip_of(assets: Sequence[Asset] | AssetQuerySet) -> list[Tile]:
     return [tile_of(asset) for asset in assets[:STRIP_TILES]]
 
 
+def link_strip(owner: User, share: Share) -> list[Tile]:
+    """Return the first few tiles of one of somebody's links, those of a link that has ended too."""
+    assets = owner.assets.filter(share_items__share=share).with_stills()
+    return strip_of(assets.order_by("taken_at", "id"))
+
+
 def my_link(share: Share, *, title: str, strip: Sequence[Tile], now: datetime) -> MyLink:
     """Say of a share what its sender may know, the whole link included."""
     is_open = share.is_open_at(now)

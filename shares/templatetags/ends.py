@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html
 
 from shares.wording import spoken_end
 
@@ -12,6 +13,6 @@ register = template.Library()
 
 @register.filter
 def ends_in(value: datetime) -> str:
-    """Return " · Ends in 3 days", to stand behind the moment itself; empty before a link's last week."""
+    """Return "· Ends in 3 days", to stand behind the moment itself; empty before a link's last week."""
     told = spoken_end(value - timezone.now())
-    return f" · {told}" if told else ""
+    return format_html(' <span class="soon">· {}</span>', told) if told else ""

@@ -11,9 +11,19 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import copy_link, upload
 from tests.site import Site
 
+END_ONE = """
+from datetime import timedelta
+from django.utils import timezone
+from shares.models import Share
+now = timezone.now()
+open_one = Share.objects.filter(sender__email={email!r}, stopped_at=None).earliest("pk")
+open_one.created_at, open_one.expires_at = now - timedelta(days=31), now - timedelta(days=1)
+open_one.save()
+"""
+
 
 @pytest.fixture(scope="module")
-def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
+def shown(member: Page, site: Site, paintings: list[Path], email: str) -> dict[str, str]:
     """Fill Alice's library, pass twelve pictures along, and return the address of each page."""
     upload(member, paintings)
     member.goto("/library/")
@@ -22,13 +32,24 @@ def shown(member: Page, site: Site, paintings: list[Path]) -> dict[str, str]:
     member.get_by_role("link", name="Stop Sharing").click()
     member.get_by_role("button", name="Stop Sharing").click()
     member.wait_for_url("**/links/")
+    expired = copy_link(member, slice(2, 5))
+    site.manage("shell", "-c", END_ONE.format(email=email))
     link = copy_link(member, slice(1, 13))
     expect(member.get_by_text("All 12 are ready")).to_be_visible()
+    member.goto("/links/")
+    renewable = member.get_by_role("link", name="Renew 3 Photos").get_attribute("href")
+    member.goto(link)
+    own = member.get_by_role("link", name="Manage").get_attribute("href")
     member.goto("/links/")
     return {
         "library": "/library/",
         "upload": "/library/upload/",
         "links": "/links/",
+        "link": own,
+        "link-until": f"{own}lifetime/",
+        "link-expired": renewable.removesuffix("lifetime/"),
+        "link-renew": renewable,
+        "ended-own": expired,
         "share": link,
         "share-item": f"{link}2/",
         "ended": ended,
@@ -61,7 +82,21 @@ def test_strangers_pages_fit_every_width(name: str, shown, stranger: Page, look)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["library", "upload", "links", "password", "address"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "library",
+        "upload",
+        "links",
+        "link",
+        "link-until",
+        "link-expired",
+        "link-renew",
+        "ended-own",
+        "password",
+        "address",
+    ],
+)
 def test_members_pages_fit_every_width(name: str, scheme: str, shown, member: Page, look):
     member.emulate_media(color_scheme=scheme)
     member.scheme = scheme

@@ -122,6 +122,21 @@ def test_nobody_is_reminded_twice(share):
     assert len(mail.outbox) == 1
 
 
+def test_two_workers_at_once_send_one_mail_each_link(share, server, make_share, alice):
+    make_share(many_assets(alice, 1))
+    now = share.expires_at - DAY
+
+    def remind_too() -> None:
+        server.meanwhile = lambda: None
+        remind(now=now)
+
+    server.meanwhile = remind_too
+
+    remind(now=now)
+
+    assert len({message.body for message in mail.outbox}) == len(mail.outbox) == 2
+
+
 def test_a_renewed_link_is_reminded_of_again(share):
     first = share.expires_at - DAY
     remind(now=first)
@@ -189,7 +204,7 @@ def test_all_are_reminded_however_few_are_read_at_once(monkeypatch, make_share, 
     shares = [make_share(photos) for _ in range(5)]
     end = shares[0].expires_at
     for n, each in enumerate(shares):
-        Share.objects.filter(pk=each.pk).update(expires_at=end + n // 2 * TICK)
+        Share.objects.filter(pk=each.pk).update(expires_at=end + (n + 1) // 2 * TICK)
     monkeypatch.setattr(reminding, "BATCH", 2)
 
     server.refused = alice.email
