@@ -18,6 +18,7 @@ from library.models import Blob
 
 _RANGE = re.compile(r"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LARGE_BYTES = PIECE_BYTES // 2
 _MEDIA_POLICY = "sandbox; default-src 'none'"
 
 
@@ -37,12 +38,21 @@ class RangeNotSatisfiableError(ValueError):
 
 
 def blob_body(blob: Blob, *, download_name: str = "") -> Body:
-    """Describe a stored file. Its ETag says nothing of its content: keys are partly random."""
+    """Describe a stored file. Its ETag says nothing of its content: keys are partly random.
+
+    A file that is not as long as its row says counts as missing, whichever part of it is asked for.
+    """
+
+    def read(start: int, stop: int) -> Iterator[bytes]:
+        if store.size_of(blob.key) != blob.size_bytes:
+            raise BlobMissingError(f"the file of blob {blob.key} is missing or of another size")
+        return store.read(blob.key, start, stop)
+
     return Body(
         size_bytes=blob.size_bytes,
         etag=hashlib.sha256(blob.key.encode()).hexdigest()[:32],
         content_type=blob.content_type,
-        read=lambda start, stop: store.read(blob.key, start, stop),
+        read=read,
         download_name=download_name,
     )
 
@@ -136,14 +146,21 @@ def _answer(request: HttpRequest, body: Body, start: int, stop: int) -> HttpResp
 
 
 def _evenly(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """Join small pieces, as a ZIP of many files has them, to one write each of some 256 KiB."""
+    """Join small pieces, as a ZIP of many files has them, to one write each of some 256 KiB at most.
+
+    A large piece is sent as soon as it comes, as it is where nothing small waits for it: copying it
+    beside another would take longer than a write does.
+    """
     held, held_bytes = [first], len(first)
     for piece in rest:
         if held_bytes + len(piece) > PIECE_BYTES:
-            yield held[0] if len(held) == 1 else b"".join(held)
+            yield b"".join(held)
             held, held_bytes = [], 0
         held.append(piece)
         held_bytes += len(piece)
+        if held_bytes >= _LARGE_BYTES:
+            yield b"".join(held)  # a single one is not copied
+            held, held_bytes = [], 0
     yield b"".join(held)
 
 

@@ -8,10 +8,10 @@ knows what the work is.
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import cycle
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 from uuid import UUID, uuid4
 
@@ -133,17 +133,8 @@ def renew(work: Work, *, now: datetime) -> bool:
 
 def finish(work: Work, **result: object) -> bool:
     """Mark the work done, with its result in the row; False, and nothing changes, when the claim is lost."""
-    return bool(
-        _held(work).update(
-            state=WorkState.DONE,
-            version=work.WORK_VERSION,
-            attempts=0,
-            lapses=0,
-            failure="",
-            **let_go(),
-            **result,
-        )
-    )
+    done = {"state": WorkState.DONE, "version": work.WORK_VERSION, "attempts": 0, "lapses": 0}
+    return bool(_held(work).update(failure="", **done, **let_go(), **result))
 
 
 def fail(work: Work, reason: str, *, again_at: datetime) -> bool:
@@ -201,7 +192,7 @@ def run(
     """
     worked = 0
     while is_wanted() and (row := claim(model, now=clock())):
-        _run_one(row, act, expected=expected, clock=clock)
+        _run_one(row, Job(act, expected), clock)
         worked += 1
     return worked
 
@@ -211,48 +202,53 @@ class Job(NamedTuple):
 
     act: Callable[[Any, datetime], None]
     expected: type[Exception]
+    is_last: bool = False  # worked only while nothing of another kind is due
 
 
 jobs: dict[type[Work], Job] = {}
 
 
 def register(
-    model: type[WorkT], act: Callable[[WorkT, datetime], None], *, expected: type[Exception]
+    model: type[WorkT],
+    act: Callable[[WorkT, datetime], None],
+    *,
+    expected: type[Exception],
+    is_last: bool = False,
 ) -> None:
     """Say how the rows of a model are worked; each app does so where its tasks are."""
-    jobs[model] = Job(act, expected)
+    jobs[model] = Job(act, expected, is_last)
 
 
 def run_all(first: type[Work], *, clock: Clock, is_wanted: Callable[[], bool]) -> int:
     """Work rows of every registered kind in turn, `first` first, as `run` does; the number of rows.
 
-    So a thousand rows of one kind hold up no row of another.
+    So a thousand rows of one kind hold up no row of another. Kinds that come last have their turn
+    whenever there is none of the others.
     """
-    worked = idle = 0
-    for model in cycle([first, *(model for model in jobs if model is not first)]):
-        if idle == len(jobs) or not is_wanted():
-            break
-        row = claim(model, now=clock())
-        if row is None:
-            idle += 1
-            continue
-        act, expected = jobs[model]
-        _run_one(row, act, expected=expected, clock=clock)
-        worked, idle = worked + 1, 0
+    worked = 0
+    kinds = deque([first, *(model for model in jobs if model is not first)])
+    while is_wanted() and (row := _claim_in_turn(kinds, clock)):
+        _run_one(row, jobs[type(row)], clock)
+        worked += 1
     return worked
 
 
-def _run_one(
-    row: WorkT,
-    act: Callable[[WorkT, datetime], None],
-    *,
-    expected: type[Exception],
-    clock: Clock,
-) -> None:
+def _claim_in_turn(kinds: deque[type[Work]], clock: Clock) -> Work | None:
+    """Claim a row of the first kind of which any is due; the kinds up to that one go to the end."""
+    for is_last in (False, True):
+        for _ in range(len(kinds)):
+            model = kinds[0]
+            kinds.rotate(-1)
+            if jobs[model].is_last == is_last and (row := claim(model, now=clock())):
+                return row
+    return None
+
+
+def _run_one(row: Work, job: Job, clock: Clock) -> None:
     try:
         with _renewing(row, clock):
-            act(row, clock())
-    except expected as error:
+            job.act(row, clock())
+    except job.expected as error:
         fail(row, str(error), again_at=clock())
     except Exception as error:  # the row is what remembers, so every other end is written there too
         if is_full(error):

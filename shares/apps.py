@@ -21,6 +21,7 @@ class SharesConfig(AppConfig):
     def ready(self) -> None:
         """Say which bell wakes a worker for which rows, and hear of accounts that are about to be deleted."""
         bells.register(self.get_model("CleanCopy"), task="shares.tasks.clean_copies_task")
+        bells.register(self.get_model("Archive"), task="shares.tasks.archives_task")
         pre_delete.connect(self._end_shares, sender="library.User")
 
     def _end_shares(self, instance: "User", **_: object) -> None:

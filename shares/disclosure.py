@@ -11,7 +11,8 @@ Where it was not joined, or is not made yet, there are no bytes: the source itse
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 from django.db.models import Case, When
 from django.urls import reverse
@@ -163,68 +164,75 @@ def file_state_of(item: ShareItem, share: Share) -> FileState:
 class SharedFile(NamedTuple):
     """What an archive needs of an item: a name, a date, and where the bytes are."""
 
+    position: int
     name: str
-    moment: datetime
+    moment: datetime  # where dates are hidden that of the share, which says nothing
     is_video: bool
     key: str
     size_bytes: int
     crc32: int
+    sha256: str
 
 
 class FilesOf(NamedTuple):
-    """The files of a share that can be had, in order, and whether more are being prepared."""
+    """The files of a share that can be had, in order, and what else was asked for."""
 
     files: list[SharedFile]
-    is_waiting: bool
+    is_waiting: bool  # more are being prepared
+    is_all: bool  # no item that is shown was left out
+    is_withheld: bool  # items were chosen, and none of them is ever passed on
+
+
+_OF_FILE = ("content_type", "key", "size_bytes", "crc32", "sha256")
+Row: TypeAlias = tuple[Any, ...]  # (position, verdict, state, name, taken at, facts, *_OF_FILE)
 
 
 def files_of(share: Share, positions: set[int] | None) -> FilesOf:
     """Return the files of these positions, or of all: one query, no model instances."""
-    stored = "copy__blob" if share.level.hides_something else "source"
-    rows = (
+    level = share.level
+    stored = "copy__blob" if level.hides_something else "source"
+    rows = list(
         share.items.shown()
-        .at_level(share.level)
+        .at_level(level)
         .order_by("position")
         .values_list(
             "position",
-            "asset__name",
-            "asset__taken_at",
-            Case(
-                When(asset=None, then="facts")
-            ),  # reading them costs, so only where they are needed
             "copy__verdict",
             "copy__state",
-            *(f"{stored}__{name}" for name in ("content_type", "key", "size_bytes", "crc32")),
+            "asset__name",
+            "asset__taken_at",
+            # reading them costs, so only where they are needed
+            Case(When(asset=None, then="facts")),
+            *(f"{stored}__{name}" for name in _OF_FILE),
         )
     )
     wanted = [row for row in rows if positions is None or row[0] in positions]
+    without = [row for row in wanted if row[-1] is None]
+    given_up = [row for row in without if _is_given_up(row[1], row[2])]
+    file = partial(
+        _file,
+        has_own_name=not level.hides_something,
+        moment=share.created_at if level.hides_dates else None,
+    )
     return FilesOf(
-        files=[_file(share, *row) for row in wanted if row[-1] is not None],
-        is_waiting=any(row[-1] is None and not _is_given_up(*row[4:6]) for row in wanted),
+        files=[file(row) for row in wanted if row[-1] is not None],
+        is_waiting=len(given_up) < len(without),
+        is_all=len(wanted) == len(rows),
+        is_withheld=bool(wanted) and len(given_up) == len(wanted),
     )
 
 
-def _file(
-    share: Share,
-    position: int,
-    name: str | None,
-    taken_at: datetime | None,
-    kept: dict[str, Any] | None,
-    _verdict: str | None,
-    _state: str | None,
-    content_type: str,
-    *stored: *tuple[str, int, int],
-) -> SharedFile:
+def _file(row: Row, *, has_own_name: bool, moment: datetime | None) -> SharedFile:
+    position, _, _, name, taken_at, kept, content_type, *stored = row
     if kept is not None:
         facts = AssetFacts.from_json(kept)
         name, taken_at = facts.name, facts.taken_at
-    assert name is not None  # noqa: S101 - an item that is shown has an asset or kept facts
-    assert taken_at is not None  # noqa: S101
     return SharedFile(
-        _plain_name(position, content_type)
-        if share.level.hides_something
-        else with_true_suffix(name, content_type),
-        share.created_at if share.hides_dates else taken_at,
+        position,
+        with_true_suffix(name, content_type)
+        if has_own_name
+        else _plain_name(position, content_type),
+        moment or taken_at,
         content_type.startswith("video/"),
         *stored,
     )

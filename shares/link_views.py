@@ -17,6 +17,7 @@ from shares.cleaning import want_copies
 from shares.lifetimes import LifetimeRefusedError, lifetime_choice, lifetime_of
 from shares.models import Share
 from shares.my_links import MyLink, link_strip, links_page, my_link, new_link
+from shares.prepared_archives import want_archive
 from shares.publishing import (
     SelectionRefusedError,
     change_terms,
@@ -72,6 +73,7 @@ def retry(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     share = get_object_or_404(request.user.shares.open_at(now), uuid=uuid)
     with transaction.atomic():
         want_copies(share, now=now)
+        want_archive(share, now=now)
     if not request.htmx:
         return redirect("shares:link", uuid=share.uuid)
     return render(request, "shares/link.html#progress", _live(share))

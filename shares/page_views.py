@@ -1,8 +1,11 @@
 """The share page and what anybody gets below it: all of it behind the gate."""
 
+from collections.abc import Collection
+
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -11,11 +14,18 @@ from library.models import User
 from library.transfers import blob_body, no_picture, send
 from shares import share_page
 from shares.access import gated_file, gated_page, gated_part
-from shares.archives import ArchiveWaitsError, EmptyArchiveError, archive_body
+from shares.archives import (
+    ArchiveWaitsError,
+    ArchiveWithheldError,
+    EmptyArchiveError,
+    FilesMissingError,
+    archive_body,
+)
 from shares.disclosure import FileState, cover_of, file_of, file_state_of, rendition_of, shown
 from shares.models import Share, ShareItem
 from shares.positions import SelectionError, decode_positions, encode_positions
 from shares.summary import summary_of
+from shares.wording import spoken_missing
 
 MAX_TILES_ASKED = 200
 RETRY_AFTER_SECONDS = 5
@@ -95,8 +105,15 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
     try:
         positions = decode_positions(chosen) if (chosen := request.GET.get("items")) else None
         body = archive_body(share, positions)
+    except ArchiveWithheldError:
+        return short_text(
+            "None of these files can be cleaned of personal data, so they are not passed along.",
+            status=404,
+        )
     except (SelectionError, EmptyArchiveError) as error:
         raise Http404 from error
+    except FilesMissingError as error:
+        return _not_whole(request, share, error)
     except ArchiveWaitsError:
         return _no_file(FileState.PREPARING)
     return send(request, body)
@@ -126,6 +143,36 @@ def _no_file(state: FileState) -> HttpResponseBase:
     )
 
 
+def _not_whole(request: SiteRequest, share: Share, missing: FilesMissingError) -> HttpResponseBase:
+    """Name what can't be read, and offer the rest: on a page to whoever goes there, else in a line."""
+    message = spoken_missing(missing.names)
+    rest_url = _address_of(share, missing.rest) if missing.rest else ""
+    if not rest_url:
+        message += " There is nothing else to download."
+    if _shows_pages(request):
+        context = {"message": message, "rest_url": rest_url, "cover": cover_of(share)}
+        response: HttpResponse = render(request, "shares/incomplete.html", context, status=503)
+    else:
+        told = (
+            f"{message} The rest: {request.build_absolute_uri(rest_url)}" if rest_url else message
+        )
+        response = short_text(told, status=503)
+    if rest_url:
+        response["Link"] = f'<{rest_url}>; rel="alternate"'
+    response["Retry-After"] = "60"
+    patch_vary_headers(response, ["Accept", "Sec-Fetch-Dest", "Sec-Fetch-Mode"])
+    return response
+
+
+def _shows_pages(request: SiteRequest) -> bool:
+    """Tell whether somebody goes there with a browser, rather than a program that stores what it gets."""
+    headers = request.headers
+    goes_there = (
+        headers.get("Sec-Fetch-Mode") == "navigate" or headers.get("Sec-Fetch-Dest") == "document"
+    )
+    return goes_there and "text/html" in headers.get("Accept", "")
+
+
 def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
     ticked = {
         number
@@ -135,13 +182,19 @@ def _to_selection(request: SiteRequest, share: Share) -> HttpResponseBase:
     if request.POST.getlist("item") and not ticked:
         raise Http404
     wanted = ticked or set(share.items.shown().values_list("position", flat=True)[:2])
-    if len(wanted) == 1:  # one file is never zipped
-        address = reverse("shares:file", args=[share.token, *wanted])
-    else:
-        address = reverse("shares:archive", args=[share.token])
-    if len(ticked) > 1:
-        address += f"?items={encode_positions(ticked)}"
+    is_all = not ticked and len(wanted) > 1
+    address = (
+        reverse("shares:archive", args=[share.token]) if is_all else _address_of(share, wanted)
+    )
     return HttpResponse(status=303, headers={"Location": address})
+
+
+def _address_of(share: Share, positions: Collection[int]) -> str:
+    """Return where these items are downloaded. One file is never zipped."""
+    if len(positions) == 1:
+        return reverse("shares:file", args=[share.token, *positions])
+    archive_url = reverse("shares:archive", args=[share.token])
+    return f"{archive_url}?items={encode_positions(positions)}"
 
 
 def _recipient(request: SiteRequest, share: Share) -> User | None:

@@ -11,6 +11,7 @@ from library.models import Asset, Blob, User
 from shares.cleaning import want_copies
 from shares.lifetimes import no_reminder_at
 from shares.models import Share, ShareItem, ShareQuerySet
+from shares.prepared_archives import want_archive
 from shares.terms import Terms
 
 
@@ -88,6 +89,7 @@ def publish_share(
         for position, asset in enumerate(assets, start=1)
     )
     want_copies(share, now=now)
+    want_archive(share, now=now)
     return share
 
 
@@ -117,6 +119,7 @@ def change_terms(share: Share, terms: Terms, *, now: datetime) -> None:
     )
     found.refresh_from_db()
     want_copies(found, now=now)
+    want_archive(found, now=now)
 
 
 def stop_share(share: Share, *, now: datetime) -> None:

@@ -7,6 +7,7 @@ from django.db import transaction
 from shares.cleaning import want_copies
 from shares.lifetimes import no_reminder_at
 from shares.models import RENEWABLE_FOR, Share
+from shares.prepared_archives import want_archive
 
 STOPPED = "This link was stopped, and a stopped link never works again. Make a new one instead."
 TOO_LATE = (
@@ -46,6 +47,7 @@ def set_lifetime(share: Share, lifetime: timedelta, *, now: datetime) -> datetim
     found.save(update_fields=["expires_at", "ended_at", "reminded_at"])
     if had_ended:
         want_copies(found, now=now)
+        want_archive(found, now=now)
     return until
 
 

@@ -1,6 +1,6 @@
 """Counts and ends in words, as titles and as parts of a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 
@@ -65,6 +65,17 @@ def spoken_end(left: timedelta) -> str:
         if number := left // unit:
             return f"Ends in {_counted(number, word)[0]}"
     return "Ends in less than a minute"
+
+
+NAMES_TOLD = 3
+
+
+def spoken_missing(names: Sequence[str]) -> str:
+    """Return "A, B, C and 4 more can't be read at the moment.": three names at most."""
+    told, more = list(names[:NAMES_TOLD]), len(names) - NAMES_TOLD
+    last = f"{more:,} more" if more > 0 else told.pop()
+    listed = f"{', '.join(told)} and {last}" if told else last
+    return f"{listed} can't be read at the moment."
 
 
 # Kinds of what a file tells beside its picture, in the order of how much they give away. What nearly every

@@ -6,7 +6,7 @@ fsync of the folder, commit.
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from library.blobs.parts import Part
 from library.models import Blob
 
 PIECE_BYTES = 256 << 10
+_PAGE_BYTES = 4 << 10
+_LARGEST_READ_BYTES = PIECE_BYTES - _PAGE_BYTES  # with room for what a ZIP has between two files
 
 
 class BlobGoneError(LookupError):
@@ -38,6 +40,9 @@ class BlobStore(Protocol):
     def size_of(self, key: str) -> int | None:
         """Return how many bytes are stored under this key; None when there are none."""
 
+    def missing(self, sizes: Mapping[str, int]) -> set[str]:
+        """Return which of these keys, each with its bytes, are not there or of another size."""
+
     def read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes [start, stop) in pieces of at most 256 KiB. Raises BlobMissingError."""
 
@@ -56,6 +61,7 @@ class LocalBlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root = str(root)
 
     def adopt(self, part: Path, key: str) -> None:
         """Sync the file, move it to its place, sync the folder."""
@@ -69,20 +75,26 @@ class LocalBlobStore:
 
     def size_of(self, key: str) -> int | None:
         """Ask the file system."""
-        try:
-            return self._path(key).stat().st_size
-        except FileNotFoundError:
-            return None
+        return self._size_of(key)
+
+    def missing(self, sizes: Mapping[str, int]) -> set[str]:
+        """Ask the file system once for each: ten thousand in some 20 ms."""
+        return {key for key, size_bytes in sizes.items() if self._size_of(key) != size_bytes}
 
     def read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the bytes [start, stop) in pieces."""
+        """Yield the bytes [start, stop) in pieces of about one size.
+
+        So there is no small last one, and all but the first of a file in a ZIP are sent as they are read.
+        """
+        pieces = -(-(stop - start) // _LARGEST_READ_BYTES)
+        piece_bytes = -(-(stop - start) // max(pieces, 1) // _PAGE_BYTES) * _PAGE_BYTES
         try:
-            descriptor = os.open(f"{self.root}/{key[:2]}/{key}", os.O_RDONLY)
+            descriptor = os.open(f"{self._root}/{key[:2]}/{key}", os.O_RDONLY)
         except FileNotFoundError as error:
             raise BlobMissingError(f"the file of blob {key} is missing") from error
         try:
             while start < stop:
-                piece = os.pread(descriptor, min(PIECE_BYTES, stop - start), start)
+                piece = os.pread(descriptor, min(piece_bytes, stop - start), start)
                 if not piece:
                     raise BlobMissingError(f"the file of blob {key} ends at {start} bytes")
                 start += len(piece)
@@ -111,6 +123,12 @@ class LocalBlobStore:
                         put_at = file.stat(follow_symlinks=False).st_ctime
                         if file.name.startswith(folder.name):
                             yield file.name, datetime.fromtimestamp(put_at, UTC)
+
+    def _size_of(self, key: str) -> int | None:
+        try:
+            return os.stat(f"{self._root}/{key[:2]}/{key}").st_size  # noqa: PTH116 - a Path takes as long again
+        except FileNotFoundError:
+            return None
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / key

@@ -11,13 +11,17 @@ from shares.zips.layout import (
     ReadEntry,
     plan_archive,
 )
+from shares.zips.manifest import MANIFEST_NAME, Listed, manifest_of
 from shares.zips.names import safe_member_name, unique_member_names
 
 __all__ = [
+    "MANIFEST_NAME",
     "Entry",
     "EntryChangedError",
+    "Listed",
     "Plan",
     "ReadEntry",
+    "manifest_of",
     "plan_archive",
     "safe_member_name",
     "unique_member_names",

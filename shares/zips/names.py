@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _NAME_MAX_BYTES = 200  # file systems stop at 255; the rest is for " (2)" and the like of unpackers
 _READ_MAX_CHARS = 512  # Unicode normalization is quadratic: 200,000 marks take it half a minute
@@ -37,16 +37,16 @@ def safe_member_name(name: str, *, fallback: str = "file") -> str:
     return _unreserve(_cut(stem, _NAME_MAX_BYTES - len(extension)) + extension) or fallback
 
 
-def unique_member_names(names: Sequence[str]) -> list[str]:
+def unique_member_names(names: Sequence[str], *, reserved: Collection[str] = ()) -> list[str]:
     """Rebuild names safe and, for any file system, unique; their order stays.
 
     The first of several equal names keeps it, later ones are numbered: `A (2).JPG`. Equal means
-    whatever the case and the Unicode form, as on macOS and Windows.
+    whatever the case and the Unicode form, as on macOS and Windows. None gets a `reserved` name.
     """
     safe_names = [safe_member_name(name) for name in names]
     keys = [_collision_key(name) for name in safe_names]
-    taken = set(keys)
-    kept: set[str] = set()
+    kept = {_collision_key(name) for name in reserved}
+    taken = kept.union(keys)
     numbers: dict[tuple[str, str], int] = {}
     unique = []
     for name, key in zip(safe_names, keys, strict=True):

@@ -305,11 +305,27 @@ def test_a_file_that_is_missing_is_not_an_error_of_the_site(as_alice, large, fil
     assert not {"ETag", "Accept-Ranges", "Content-Disposition"} & set(response.headers)
 
 
-def test_a_file_that_ends_too_early_breaks_off_instead_of_ending_well(as_alice, large, file_url):
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-99"}, {"Range": "bytes=-1"}])
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_file_that_is_too_short_is_refused_before_its_first_byte(
+    method, asked, as_alice, large, file_url
+):
+    with store.local_copy(large.blob.key) as path:
+        os.truncate(path, large.blob.size_bytes - 1)
+
+    response = getattr(as_alice, method)(file_url, headers=asked)
+
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert not {"ETag", "Accept-Ranges", "Content-Disposition"} & set(response.headers)
+
+
+def test_a_file_that_is_cut_short_meanwhile_breaks_off_instead_of_ending_well(
+    as_alice, large, file_url
+):
+    response = as_alice.get(file_url)
     with store.local_copy(large.blob.key) as path:
         os.truncate(path, 400_000)
-
-    response = as_alice.get(file_url)
 
     with pytest.raises(BlobMissingError):
         content(response)

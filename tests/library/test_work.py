@@ -21,7 +21,7 @@ from library.models import Blob, Stills, User
 from library.processing.errors import DamagedMediaError
 from library.sweeping import _lapsed, _outdated, sweep
 from library.tasks import catch_up_task, stills_task
-from library.work import claim, fail, finish, next_turn, renew, retry, run
+from library.work import claim, fail, finish, next_turn, put_off, renew, retry, run
 from tests.conftest import picture
 from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.rows import make_stills, work_one
@@ -367,7 +367,9 @@ def test_renewing_keeps_a_lease_from_lapsing(row, rings):
 
 
 @pytest.mark.parametrize("claimed_anew", [True, False])
-def test_whoever_lost_a_claim_can_neither_renew_nor_finish_nor_fail(row, rings, claimed_anew):
+def test_whoever_lost_a_claim_can_neither_renew_nor_finish_nor_fail_nor_put_off(
+    row, rings, claimed_anew
+):
     lost = claim(Stills, now=timezone.now())
     let_lapse(lost)
     if claimed_anew:
@@ -375,9 +377,14 @@ def test_whoever_lost_a_claim_can_neither_renew_nor_finish_nor_fail(row, rings, 
     before = Stills.objects.filter(pk=row.pk).values().get()
 
     now = timezone.now()
-    answers = [renew(lost, now=now), finish(lost), fail(lost, "No.", again_at=now)]
+    answers = [
+        renew(lost, now=now),
+        finish(lost),
+        fail(lost, "No.", again_at=now),
+        put_off(lost, until=now),
+    ]
 
-    assert answers == [False, False, False]
+    assert answers == [False] * 4
     assert Stills.objects.filter(pk=row.pk).values().get() == before
 
 
@@ -414,6 +421,18 @@ def test_twenty_lapses_fail_a_row_with_a_reason(row, rings):
 
 
 # Ends
+
+
+def test_what_is_put_off_is_due_again_then_and_no_attempt_is_counted(row):
+    Stills.objects.update(attempts=1, lapses=2)
+    held = claim(Stills, now=timezone.now())
+    until = timezone.now() + timedelta(minutes=1)
+
+    assert put_off(held, until=until)
+
+    assert claim(Stills, now=until - timedelta(seconds=1)) is None
+    again = claim(Stills, now=until)
+    assert (again.pk, again.attempts, again.lapses) == (row.pk, 1, 2)
 
 
 def test_three_failures_end_in_a_reason_that_the_owner_can_read(row, rings):

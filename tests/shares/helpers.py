@@ -1,15 +1,17 @@
 """Rows by the hundred, and a guard against writes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from library.models import Asset, User
+from library.models import Asset, Blob, User
 from shares.models import Share, ShareItem
 from tests.rows import make_assets, make_blobs
 
@@ -51,6 +53,19 @@ def many_links(
         batch_size=5_000,
     )
     return shares
+
+
+def put_files(assets: Iterable[Asset]) -> None:
+    """Put a file of zeros, as long as its row says, where each asset's bytes would be."""
+    for asset in assets:
+        path = file_of(asset.blob)
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as file:
+            file.truncate(asset.blob.size_bytes)
+
+
+def file_of(blob: Blob) -> Path:
+    return settings.BLOBS_DIR / blob.key[:2] / blob.key
 
 
 @contextmanager

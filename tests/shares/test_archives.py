@@ -1,5 +1,6 @@
 """The ZIP of a link: true, whole, resumable, and gone with the link."""
 
+import hashlib
 import os
 import random
 import re
@@ -8,22 +9,26 @@ import subprocess
 import zipfile
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from library import work
 from library.models import Blob
-from shares.models import Share
+from library.processing.errors import MediaError
+from library.processing.metadata.values import Level, Privacy
+from shares.archives import FilesMissingError, planned_archive
+from shares.cleaning import make_clean_copy
+from shares.models import CleanCopy, Share
 from shares.positions import encode_positions
 from shares.publishing import stop_share
+from shares.terms import Terms
 from tests.conftest import picture
-from tests.shares.helpers import many_assets, nothing_is_written
+from tests.shares.helpers import file_of, many_assets, nothing_is_written, put_files
 
 DATES = [datetime(2019, 12, 31, 23, 59, 58, tzinfo=UTC), datetime(2024, 2, 29, 0, 0, tzinfo=UTC)]
 
@@ -38,7 +43,9 @@ def unpacked(response) -> dict[str, bytes]:
     assert response["Content-Length"] == str(len(data))
     with zipfile.ZipFile(BytesIO(data)) as archive:
         assert archive.testzip() is None
-        return {name: archive.read(name) for name in archive.namelist()}
+        *names, last = archive.namelist()
+        assert last == "MANIFEST.txt"
+        return {name: archive.read(name) for name in names}
 
 
 @pytest.fixture
@@ -57,10 +64,6 @@ def share(make_share, make_asset, originals) -> Share:
 def wide_share(make_share, make_asset) -> Share:
     """Six small files, named by their position."""
     return make_share([make_asset(name=f"{number}.jpg") for number in range(1, 7)])
-
-
-def file_of(blob: Blob) -> Path:
-    return settings.BLOBS_DIR / blob.key[:2] / blob.key
 
 
 def program(*names: str) -> str:
@@ -88,7 +91,7 @@ def test_files_carry_the_moment_of_capture(share, carol):
     with zipfile.ZipFile(BytesIO(carol.get(archive_url(share)).getvalue())) as archive:
         dates = [datetime(*info.date_time, tzinfo=UTC) for info in archive.infolist()]
 
-    assert dates == DATES
+    assert dates == [*DATES, max(DATES)]  # the manifest tells no other moment
 
 
 def test_names_of_uploads_can_not_leave_the_folder(make_share, make_asset, carol):
@@ -317,6 +320,7 @@ def test_every_second_of_ten_thousand_boxes_fits_the_web_servers_longest_line(sh
 )
 def test_the_download_is_called_as_the_link_is(photos, videos, name, make_share, alice, carol):
     assets = many_assets(alice, photos) + many_assets(alice, videos, kind="video")
+    put_files(assets)
     share = make_share(assets)
 
     response = carol.head(archive_url(share))
@@ -324,13 +328,14 @@ def test_the_download_is_called_as_the_link_is(photos, videos, name, make_share,
     assert response["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut short"])
-@pytest.mark.parametrize("position", [1, 2])
-def test_a_damaged_file_breaks_the_download_off(harm, position, share, carol):
+@pytest.mark.parametrize(("position", "harm"), [(1, "cut short"), (2, "cut short"), (2, "missing")])
+def test_a_file_that_is_damaged_after_the_first_byte_breaks_the_download_off(
+    position, harm, share, carol
+):
     path = file_of(share.items.get(position=position).source)
-    path.unlink() if harm == "missing" else os.truncate(path, 280_000)
 
     response = carol.get(archive_url(share))
+    path.unlink() if harm == "missing" else os.truncate(path, 150_000)
     pieces = []
     with pytest.raises(OSError, match="the file of blob"):
         pieces.extend(response.streaming_content)
@@ -341,14 +346,180 @@ def test_a_damaged_file_breaks_the_download_off(harm, position, share, carol):
     assert not zipfile.is_zipfile(BytesIO(sent))
 
 
-def test_a_small_archive_with_a_missing_file_is_refused_before_it_begins(wide_share, carol):
-    file_of(wide_share.items.get(position=4).source).unlink()
+BROWSER = {"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
-    response = carol.get(archive_url(wide_share))
 
-    assert response.status_code == 503
-    assert int(response["Retry-After"]) > 0
-    assert "Content-Disposition" not in response
+def lose(share: Share, *positions: int) -> None:
+    for item in share.items.filter(position__in=positions):
+        file_of(item.source).unlink()
+
+
+def rest_of(response) -> str:
+    """Return the address of the rest, as the header says it."""
+    return re.fullmatch(r'<(.+)>; rel="alternate"', response["Link"])[1]
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut short", "too long"])
+@pytest.mark.parametrize("query", ["", "?items=2-4"])
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-0"}, {"Range": "bytes=-1"}])
+def test_a_damaged_file_is_named_before_the_first_byte_and_the_rest_is_offered(
+    harm, query, asked, wide_share, carol
+):
+    path = file_of(wide_share.items.get(position=4).source)
+    path.unlink() if harm == "missing" else os.truncate(path, 20 if harm == "cut short" else 9_999)
+
+    answers = {
+        method: getattr(carol, method)(archive_url(wide_share, query), headers=asked)
+        for method in ("get", "head")
+    }
+
+    for answer in answers.values():
+        assert answer.status_code == 503
+        assert int(answer["Retry-After"]) > 0
+        assert answer["Cache-Control"] == "no-store"
+        assert not {"ETag", "Accept-Ranges", "Content-Disposition"} & set(answer.headers)
+        assert rest_of(answer) == archive_url(
+            wide_share, "?items=2-3" if query else "?items=1-3.5-6"
+        )
+    text = answers["get"].content.decode()
+    assert text.startswith("4.jpg can't be read at the moment. The rest: http://")
+    assert text.endswith(f"{rest_of(answers['get'])}\n")
+    names = list(unpacked(carol.get(rest_of(answers["get"]))))
+    assert names == [f"{n}.jpg" for n in ([2, 3] if query else [1, 2, 3, 5, 6])]
+
+
+def test_whoever_goes_there_with_a_browser_sees_a_page(wide_share, carol):
+    lose(wide_share, 4)
+
+    answer = carol.get(archive_url(wide_share), headers=BROWSER)
+
+    html = answer.content.decode()
+    assert answer.status_code == 503
+    assert answer["Content-Type"].startswith("text/html")
+    assert "no-store" in answer["Cache-Control"]
+    assert "4.jpg can&#x27;t be read at the moment." in html
+    assert re.search(rf'href="{re.escape(rest_of(answer))}"[^>]*>Download the Rest</a>', html)
+
+
+@pytest.mark.parametrize("left_out", ["Accept", "Sec-Fetch-Mode"])
+def test_whoever_stores_what_comes_gets_a_line_and_no_page(left_out, wide_share, carol):
+    lose(wide_share, 4)
+    headers = {name: value for name, value in BROWSER.items() if name != left_out}
+    headers |= {"Sec-Fetch-Dest": "empty"} if left_out == "Sec-Fetch-Mode" else {}
+
+    answer = carol.get(archive_url(wide_share), headers=headers)
+
+    assert answer["Content-Type"].startswith("text/plain")
+    assert answer.content.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        ([1, 2], "1.jpg and 2.jpg can't be read"),
+        ([1, 2, 3], "1.jpg, 2.jpg and 3.jpg can't be read"),
+        ([1, 2, 3, 4], "1.jpg, 2.jpg, 3.jpg and 1 more can't be read"),
+        ([1, 2, 3, 4, 5], "1.jpg, 2.jpg, 3.jpg and 2 more can't be read"),
+    ],
+)
+def test_three_that_are_missing_are_named_and_others_are_counted(lost, sentence, wide_share, carol):
+    lose(wide_share, *lost)
+
+    assert sentence in carol.get(archive_url(wide_share)).content.decode()
+
+
+def test_a_rest_of_one_is_that_file(wide_share, carol):
+    lose(wide_share, 1, 2, 3, 4, 5)
+
+    rest = rest_of(carol.get(archive_url(wide_share)))
+
+    assert rest == reverse("shares:file", args=[wide_share.token, 6])
+    assert carol.get(rest).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, BROWSER], ids=["program", "browser"])
+def test_where_nothing_is_left_that_is_said_and_nothing_offered(headers, share, carol):
+    lose(share, 1, 2)
+
+    answer = carol.get(archive_url(share), headers=headers)
+
+    assert answer.status_code == 503
+    assert "There is nothing else to download." in answer.content.decode()
+    assert "Download the Rest" not in answer.content.decode()
+    assert "Link" not in answer
+
+
+def test_an_archive_of_what_is_never_passed_on_says_so(make_share, make_asset, carol):
+    share = make_share([make_asset(), make_asset()], terms=Terms())
+    CleanCopy.objects.update(verdict="withheld", state="done", version=CleanCopy.WORK_VERSION)
+
+    answer = carol.get(archive_url(share))
+
+    assert answer.status_code == 404
+    assert answer.content == (
+        b"None of these files can be cleaned of personal data, so they are not passed along.\n"
+    )
+
+
+# What the manifest says
+
+
+def manifest_of(share: Share, client: Client) -> str:
+    with zipfile.ZipFile(BytesIO(client.get(archive_url(share)).getvalue())) as archive:
+        return archive.read("MANIFEST.txt").decode()
+
+
+def test_the_manifest_says_what_is_in_the_archive_and_when_it_was_taken(share, originals, carol):
+    sums = [hashlib.sha256(data).hexdigest() for data in originals]
+
+    lines = manifest_of(share, carol).splitlines()
+
+    assert lines[0] == f"# 2 files, {sum(map(len, originals))} bytes"
+    assert lines[2:] == [
+        f"# {len(originals[0])} bytes, 2019-12-31 23:59:58",
+        f"{sums[0]}  IMG_1.jpg",
+        f"# {len(originals[1])} bytes, 2024-02-29 00:00:00",
+        f"{sums[1]}  img_1 (2).JPG",
+    ]
+
+
+def test_where_dates_are_hidden_the_manifest_says_none(make_share, make_asset, carol):
+    terms = Terms(Level(Privacy.CLEAN, hides_dates=True))
+    share = make_share([make_asset(taken=DATES[0]), make_asset(taken=DATES[1])], terms=terms)
+    work.run(CleanCopy, make_clean_copy, expected=MediaError, clock=timezone.now)
+
+    text = manifest_of(share, carol)
+
+    assert re.fullmatch(
+        r"# 2 files, \d+ bytes\n# To check them: .*\n(# \d+ bytes\n[0-9a-f]{64}  Photo 00[12].jpg\n){2}",
+        text,
+    )
+    assert f"{share.created_at.year}-" not in text
+
+
+def test_a_file_that_is_called_as_the_manifest_is_gets_a_number(make_share, make_asset, carol):
+    assets = [make_asset(), make_asset(name="manifest.TXT.jpg")]
+    share = make_share(assets)
+    Blob.objects.filter(pk=assets[0].blob_id).update(content_type="text/plain")
+    type(assets[0]).objects.filter(pk=assets[0].pk).update(name="manifest.TXT")
+
+    files = unpacked(carol.get(archive_url(share)))
+
+    assert list(files) == ["manifest (2).TXT", "manifest.TXT.jpg"]
+
+
+def test_ten_thousand_items_are_planned_with_their_manifest(make_share, alice):
+    share = make_share(many_assets(alice, 10_000))
+
+    planned = planned_archive(share)
+
+    assert len(planned.plan.entries) == 10_001
+    assert planned.manifest.count(b"\n") == 20_002
+    assert planned.manifest.startswith(b"# 10000 files, 10000000 bytes\n")
+    with pytest.raises(FilesMissingError) as caught:
+        planned.insist_on_files()
+    assert len(caught.value.names) == 10_000
+    assert caught.value.rest == []
 
 
 def test_a_link_that_is_stopped_between_two_ranges_gives_no_more(share, carol):
@@ -368,9 +539,10 @@ def test_a_link_that_is_stopped_between_two_ranges_gives_no_more(share, carol):
 def test_an_archive_takes_the_same_few_queries_whatever_its_size(make_share, alice, carol):
     numbers = []
     for count in (2, 300):
-        share = make_share(many_assets(alice, count))
+        put_files(assets := many_assets(alice, count))
+        share = make_share(assets)
         with CaptureQueriesContext(connection) as queries:
             carol.head(archive_url(share))
         numbers.append(len(queries))
 
-    assert numbers[0] == numbers[1] <= 3
+    assert numbers[0] == numbers[1] <= 4

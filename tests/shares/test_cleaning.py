@@ -19,7 +19,7 @@ from library.sweeping import sweep
 from shares import cleaning
 from shares.cleaning import make_clean_copy
 from shares.disclosure import FileState, file_of, file_state_of
-from shares.models import CleanCopy, Share, ShareItem
+from shares.models import Archive, CleanCopy, Share, ShareItem
 from shares.publishing import publish_share, stop_share
 from shares.receiving import add
 from shares.summary import summary_of
@@ -188,7 +188,7 @@ def test_an_archive_holds_what_is_ready_and_nothing_else(make_asset, make_share,
     response = carol.get(reverse("shares:archive", args=[share.token]))
 
     with zipfile.ZipFile(io.BytesIO(b"".join(response))) as archive:
-        assert archive.namelist() == ["Photo 001.jpg"]
+        assert archive.namelist() == ["Photo 001.jpg", "MANIFEST.txt"]
     assert summary_of(share).ready == 1
 
 
@@ -223,7 +223,7 @@ def test_making_a_link_makes_its_copies_due_and_rings_once(
             lifetime=timedelta(days=1),
         )
 
-    assert rings == [CleanCopy]
+    assert rings == [CleanCopy, Archive]
     assert list(CleanCopy.objects.order_by("turn").values_list("turn", "owner", "state")) == [
         (0, alice.pk, "due"),
         (1, alice.pk, "due"),

@@ -73,6 +73,7 @@ def test_a_five_gigabyte_entry_and_the_one_behind_it_are_read_by_range(share_wit
         with archive.open("video.jpg") as video:
             start = video.read(1 << 20)
 
+    del sizes["MANIFEST.txt"]
     assert sizes == {"video.jpg": VIDEO_BYTES, "photo.jpg": photo.blob.size_bytes}
     assert zlib.crc32(behind) == photo.blob.crc32
     assert start == bytes(1 << 20)

@@ -94,9 +94,12 @@ def test_nothing_that_is_not_meant_for_them_reaches_strangers(make_share, make_a
 
     secrets = [alice.email, alice.email.split("@")[0], alice.password, str(share.uuid)]
     secrets += [str(asset.uuid) for asset in assets] + [asset.uuid.hex for asset in assets]
-    secrets += [text for blob in blobs for text in (blob.key, blob.sha256, blob.sha256[:12])]
+    secrets += [blob.key for blob in blobs]
+    secrets += [text for blob in pictures for text in (blob.sha256, blob.sha256[:12])]
     secrets += ["/blobs/", "passalong-tests-", "sqlite"]
     assert [secret for secret in secrets if secret in told] == []
+    in_manifest = [told.count(asset.blob.sha256[:12]) for asset in assets]
+    assert in_manifest == [1, 1]  # beside the files themselves, and nowhere else
 
 
 def test_no_number_of_a_row_reaches_strangers(make_user, carol):
