@@ -12,6 +12,7 @@ from django.db import transaction
 
 from library import bells, work
 from library.blobs.parts import Part
+from library.blobs.space import require_room
 from library.blobs.storage import BlobMissingError, hold, keep, store
 from library.models import Blob
 from library.work import OPEN, WorkState
@@ -57,6 +58,7 @@ def make_archive(archive: Archive, now: datetime) -> None:
 
     Raises:
         BlobGoneError: the stored file was condemned in the meantime; another run makes it anew.
+        NoRoomError: the disk has no room for it now.
     """
     share = archive.share
     try:
@@ -91,6 +93,7 @@ def _has_waiting_stills(share: Share) -> bool:
 
 
 def _store(archive: Archive, planned: PlannedArchive, now: datetime) -> None:
+    require_room(planned.plan.size_bytes)
     try:
         planned.insist_on_files()
         blob = _stored(archive, planned, now)
