@@ -110,7 +110,7 @@ DATABASES = connections.databases(env.text("DATABASE_URL"), folder=DATA_DIR)
 DATABASE_ROUTERS = ["config.routers.CacheRouter"]
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "config.cache.CountingCache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},  # throttles: nobody may crowd another's out
     }
