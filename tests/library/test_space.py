@@ -26,10 +26,11 @@ from library.blobs.space import (
 from library.decoding import limits, sandbox
 from library.models import Stills
 from library.processing.disks import FullDiskError, is_full
-from library.processing.metadata.values import Level
+from library.processing.metadata.values import Level, Verdict
 from library.sweeping import sweep
 from library.tasks import stills_task, sweep_task
 from library.work import RETRY_AFTER
+from tests.processing.metadata.planted import segment
 from tests.rows import make_stills, work_one
 
 FAR_MORE_THAN_THERE_IS = 1 << 60
@@ -293,11 +294,11 @@ def work_folder(tmp_path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def noise(folder: Path) -> Path:
+def noise(folder: Path, quality: int = 95) -> Path:
     """Write a picture whose renditions are large."""
     source = folder / "noise.jpg"
     image = Image.frombytes("RGB", (800, 600), os.urandom(800 * 600 * 3))
-    image.save(source, "JPEG", quality=95)
+    image.save(source, "JPEG", quality=quality)
     return source
 
 
@@ -316,3 +317,15 @@ def test_pictures_that_find_no_room_are_not_taken_for_damaged(tmp_path, work_fol
 def test_a_clean_copy_that_finds_no_room_is_not_withheld_for_good(tmp_path, work_folder):
     with pytest.raises(FullDiskError):
         sandbox.clean(noise(tmp_path), work_folder(16), Level(), limits=limits, wall_seconds=60)
+
+
+def test_a_picture_saved_anew_that_finds_no_room_is_not_withheld_for_good(tmp_path, work_folder):
+    source = noise(tmp_path, quality=5)  # of 32 KB; saved anew, it has 50
+    data = source.read_bytes()
+    source.write_bytes(data[:-2] + segment(0xDC, b"\0\x17 and a secret") + data[-2:])
+    roomy = work_folder(4096)
+    made, _ = sandbox.clean(source, roomy, Level(), limits=limits, wall_seconds=60)
+    assert made.verdict == Verdict.CONVERTED
+
+    with pytest.raises(FullDiskError):
+        sandbox.clean(source, work_folder(48), Level(), limits=limits, wall_seconds=60)

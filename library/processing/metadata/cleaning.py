@@ -151,7 +151,9 @@ def _encode(source: Path, target: Path, facts: Facts, level: Level) -> str:
     options: dict[str, Any] = {"quality": QUALITY, "exif": exif, "icc_profile": kept_profile}
     if kept.name == "jpeg":
         options |= {"subsampling": 0, "optimize": True}
-    pixels.save(target, kept.name, **options)
+    encoded = io.BytesIO()  # an encoder that writes into a file does not say that the disk is full
+    pixels.save(encoded, kept.name, **options)
+    target.write_bytes(encoded.getbuffer())
     _clean_again(target, kept.name, level)
     return kept.content_type
 
