@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import current_app
 from django.db import models, transaction
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 bells: dict[type[models.Model], str] = {}  # the task that works each model's rows
@@ -34,5 +34,5 @@ def send(task: str) -> None:
     """Send a task by name, once; when the broker is away, or its disk is full, the sweep rings later."""
     try:
         current_app.send_task(task, retry=False)
-    except (OperationalError, ChannelError, OSError) as error:
+    except (OperationalError, OSError) as error:
         logger.warning("the broker is away, so the sweep will ring later: %s", error)

@@ -1,5 +1,6 @@
 """The folder that carries doorbells: a message is whole, or not there, and taken once."""
 
+import errno
 import json
 import threading
 from collections import Counter
@@ -7,10 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from kombu import Connection
+from kombu.exceptions import ChannelError
 
 from config import queue_folder
 from config.connections import broker
+from library import bells
 from tests.patience import wait_until
 
 MESSAGES = 400
@@ -117,3 +121,34 @@ def test_a_folder_that_a_power_cut_tore_works_again_once_it_is_emptied(tmp_path:
     assert {path.name for path in tmp_path.rglob("*")} == {"bells", "control"}
     put(tmp_path, "torn", 1)
     assert take(tmp_path, "torn", 1) == [0]
+
+
+@pytest.mark.parametrize("gone", ["bells", "control"])
+def test_a_bell_that_finds_no_room_is_no_error_of_who_rings(
+    gone, tmp_path: Path, monkeypatch, caplog
+):
+    """A folder that can't be written to stands for a disk that is full."""
+    url, options = broker("", queue=tmp_path)
+    app = Celery("tests", broker=url, set_as_current=False)
+    app.conf.broker_transport_options = options
+    monkeypatch.setattr(bells, "current_app", app)
+    (tmp_path / gone).rmdir()
+    (tmp_path / gone).touch()
+
+    bells.send("library.tasks.stills_task")
+
+    assert "the sweep will ring later" in caplog.text
+
+
+def test_a_message_that_finds_no_room_leaves_nothing_behind(tmp_path: Path, monkeypatch):
+    def full(path: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    put(tmp_path, "bells", 1)
+    before = set(tmp_path.rglob("*"))
+    monkeypatch.setattr(Path, "rename", full)
+
+    with pytest.raises(ChannelError):
+        put(tmp_path, "bells", 1)
+
+    assert set(tmp_path.rglob("*")) == before

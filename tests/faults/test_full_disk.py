@@ -1,21 +1,15 @@
 """The disk fills up, to the floor and then to the last byte: what must go on goes on, and nothing is lost."""
 
-import json
 import os
-import re
 import subprocess
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import PASSWORD, picture
-from tests.member import Member, multipart
-from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.faults.person import Person
+from tests.patience import wait_until
 from tests.prepared import prepare
 from tests.site import Site
 
@@ -23,49 +17,6 @@ MIB = 1 << 20
 FLOOR_BYTES = 12 * MIB
 ASSETS = "SELECT uuid FROM library_asset ORDER BY id"
 WORK = "SELECT state, attempts FROM library_stills ORDER BY id"
-SECRET = re.compile(rb'name="csrfmiddlewaretoken" value="(\w+)"')
-
-
-class Person(Member):
-    """Somebody who counts what the site answers, and takes every answer."""
-
-    answers: Counter[int]
-
-    def ask(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-        """Ask as a browser does, unless the headers say otherwise; return status and body."""
-        headers = {"Accept": "text/html"} | {
-            name.replace("_", "-"): text for name, text in headers.items()
-        }
-        request = urllib.request.Request(self.site.url + path, body, headers)
-        try:
-            with self.opener.open(request, timeout=PATIENCE_SECONDS) as answer:
-                status, body = answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            status, body = error.code, error.read()
-        self.answers[status] += 1
-        return status, body
-
-    def send(self, path: str, *fields: tuple[str, str, bytes], **headers: str) -> tuple[int, bytes]:
-        """Send a form with the secret of the upload page, which anybody signed in may see."""
-        page = self.ask("/library/upload/" if self.cookies_of("sessionid") else path)[1]
-        form = multipart([("csrfmiddlewaretoken", "", SECRET.search(page)[1]), *fields])
-        return self.ask(path, form, Content_Type="multipart/form-data; boundary=edge", **headers)
-
-    def cookies_of(self, name: str) -> list[str]:
-        return [cookie.value for cookie in self.cookies if cookie.name == name]
-
-    def upload_of(self, megabytes: int) -> tuple[int, dict[str, str]]:
-        data = picture() + os.urandom(megabytes * MIB)
-        file = ("files", "IMG_0001.jpg", data)
-        status, said = self.send("/library/upload/", file, Accept="application/json")
-        return status, json.loads(said)["files"][0]
-
-    def link_to(self, uuid: str) -> dict[str, str]:
-        fields = [("asset", "", uuid.encode()), ("privacy", "", b"everything")]
-        status, said = self.send("/links/", *fields, Accept="application/json")
-        assert status == 201
-        made: dict[str, str] = json.loads(said)
-        return made | {"path": made["url"].removeprefix(self.site.url)}
 
 
 @pytest.fixture
@@ -166,8 +117,7 @@ def test_a_disk_that_is_full_stops_uploads_and_no_reading_and_no_stop_of_sharing
     assert carol.ask(links[1]["path"])[0] == 410
     assert alice.ask("/links/")[0] == 200
 
-    fields = [("login", "", alice.email.encode()), ("password", "", PASSWORD.encode())]
-    assert carol.send("/accounts/login/", *fields)[0] == 200
+    assert carol.log_in(alice.email) == 200
     assert carol.cookies_of("sessionid")
     assert set(site.rows(WORK)) == {("done", 0), ("due", 0)}
 
@@ -175,11 +125,9 @@ def test_a_disk_that_is_full_stops_uploads_and_no_reading_and_no_stop_of_sharing
     for filler in fillers:
         filler.unlink()
 
-    def is_taken() -> bool:
-        return alice.upload_of(1)[0] == 200
-
-    wait_until(is_taken)
+    # by itself: nobody rings but the sweep
     wait_until(lambda: set(site.rows(WORK)) == {("done", 0)}, told=lambda: str(site.rows(WORK)))
-    with suppress(FileNotFoundError):
-        assert len(list((site.data_dir / "reserve").iterdir())) <= 8
+    assert alice.upload_of(1)[0] == 200
+    alice.wait_until_prepared(4)
+    wait_until(lambda: len(list((site.data_dir / "reserve").iterdir())) == 8)
     assert set(answers) == {200, 201, 410, 507}
