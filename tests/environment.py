@@ -56,6 +56,8 @@ LONGEST = (
     "tests/config/test_up.py",
     "tests/config/test_postgresql.py",
     "tests/shares/test_adding_at_once.py",
+    "tests/shares/test_purging_at_once.py",
+    "tests/shares/test_life_and_death.py",
     "tests/processing/metadata/test_markers.py",
     "tests/processing/metadata/test_corpus.py",
     "tests/processing/sandbox/",

@@ -39,7 +39,7 @@ from tests.shares.planted import CLEAN, UNDATED, clean_all, planted
 
 HOUR = timedelta(hours=1)
 PASSES = 8
-EXAMPLES, STEPS = (200, 60) if "DRILL" in os.environ else (15, 30)
+EXAMPLES, STEPS = int(os.environ.get("DRILL_COUNT", "15")), 30
 HELD = {Asset: "blob", ShareItem: "source", Rendition: "blob"}
 NUMBERS = st.integers(0, 99)
 

@@ -57,7 +57,6 @@ def copies_of(share: Share) -> int:
 def test_a_stopped_link_goes_at_once_with_all_below_it(make_share, assets, bob):
     share = make_share(assets)
     add(share, bob, None, now=timezone.now())
-    Archive.objects.create(share=share, due_at=timezone.now())
     stop_share(share, now=timezone.now())
 
     purged = purge(now=timezone.now())
@@ -90,7 +89,6 @@ def test_an_expired_link_goes_thirty_days_after_its_end(after, is_left, make_sha
 
 def test_an_open_link_stays_as_it_is(make_share, assets):
     share = make_share(assets, terms=CLEAN)
-    Archive.objects.create(share=share, due_at=timezone.now())
 
     assert purge(now=timezone.now()) == NOTHING
     assert copies_of(share) == 3
@@ -133,7 +131,7 @@ def test_a_second_run_finds_nothing(make_share, assets, alice):
     stop_share(make_share(assets, terms=CLEAN), now=timezone.now())
     many_links(alice, 2, assets, ended_at=timezone.now() - 31 * DAY)
 
-    assert purge(now=timezone.now()) == Purged(links=3, tombstones=0, archives=0, copies=3)
+    assert purge(now=timezone.now()) == Purged(links=3, tombstones=0, archives=1, copies=3)
     assert purge(now=timezone.now()) == NOTHING
 
 
@@ -142,7 +140,6 @@ def test_a_second_run_finds_nothing(make_share, assets, alice):
 
 def test_an_expired_link_gives_up_its_archive_and_its_copies_and_can_be_renewed(make_share, assets):
     share = make_share(assets, terms=CLEAN)
-    Archive.objects.create(share=share, due_at=timezone.now())
 
     purged = purge(now=share.expires_at)
 
@@ -211,7 +208,6 @@ def test_a_dry_run_changes_nothing_and_tells_the_same_numbers(make_share, assets
     stop_share(make_share(assets, terms=CLEAN), now=now)
     many_links(alice, 2, assets, ended_at=now - 31 * DAY)
     running_out = make_share(assets[:2], terms=UNDATED)
-    Archive.objects.create(share=running_out, due_at=now)
     Tombstone.objects.create(token="old", ended_at=now - 91 * DAY)
     late = running_out.expires_at
     rows = {model: list(model.objects.values()) for model in (Share, CleanCopy, Archive, Tombstone)}
@@ -219,7 +215,7 @@ def test_a_dry_run_changes_nothing_and_tells_the_same_numbers(make_share, assets
     told = purge(now=late, is_dry_run=True)
 
     assert rows == {model: list(model.objects.values()) for model in rows}
-    assert told == Purged(links=3, tombstones=1, archives=1, copies=5)
+    assert told == Purged(links=3, tombstones=1, archives=2, copies=5)
     assert purge(now=late) == told
 
 
@@ -231,7 +227,7 @@ def test_the_command_says_what_it_did_and_what_it_would_do(make_share, assets):
     assert Share.objects.exists()
     call_command("purge", stdout=did)
 
-    counts = "links 1, archives 0, clean copies 3, tombstones 0."
+    counts = "links 1, archives 1, clean copies 3, tombstones 0."
     assert would.getvalue() == f"Would delete: {counts}\n"
     assert did.getvalue() == f"Deleted: {counts}\n"
     assert not Share.objects.exists()

@@ -85,7 +85,6 @@ def test_the_links_of_a_deleted_account_have_ended(make_share, alice, as_alice, 
     assets, now = many_assets(alice, 1), timezone.now()
     running, stopped = make_share(assets), make_share(assets, stopped_at=now - timedelta(days=1))
     expired = make_share(assets, days=-3, ended_at=now - timedelta(days=3))
-    Archive.objects.create(share=running, due_at=now)
 
     User.objects.get(pk=alice.pk).delete()
 
