@@ -6,7 +6,7 @@ from typing import Any
 from django.db import models
 
 from library.bells import bells, ring
-from library.work import DUE_AT_ONCE, LEASE, LONGEST_WAIT, Work, WorkState, let_go, make_due
+from library.work import DUE_AT_ONCE, LEASE, Work, WorkState, let_go, make_due
 
 OVERDUE = timedelta(seconds=20)
 MAX_LAPSES = 20
@@ -65,7 +65,7 @@ def _reclaim_lapsed(model: type[Work], *, now: datetime) -> int:
 
 
 def _misdated(model: type[Work], now: datetime) -> models.QuerySet[Any]:
-    return model.objects.filter(state=WorkState.DUE, due_at__gt=now + LONGEST_WAIT)
+    return model.objects.filter(state=WorkState.DUE, due_at__gt=now + model.LONGEST_WAIT)
 
 
 def _misleased(model: type[Work], now: datetime) -> models.QuerySet[Any]:

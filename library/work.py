@@ -24,7 +24,6 @@ LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
 MAX_ATTEMPTS = 3
 RETRY_AFTER = timedelta(seconds=30)
-LONGEST_WAIT = timedelta(hours=2)  # no row is ever put off for longer
 DUE_AT_ONCE = 1_000
 
 logger = logging.getLogger(__name__)
@@ -48,6 +47,7 @@ class Work(models.Model):
     """A row that a worker must work. `WORK_VERSION` of the class is the version of its code."""
 
     WORK_VERSION: ClassVar[int] = 1
+    LONGEST_WAIT: ClassVar[timedelta] = timedelta(minutes=5)  # no row is ever put off for longer
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -117,7 +117,7 @@ def claim(model: type[WorkT], *, now: datetime) -> WorkT | None:
             ) AND state = 'due' RETURNING id
             """,  # noqa: S608 - only the name of our own table and a fixed clause are put in
             [
-                _uuid_parameter(uuid4()),
+                uuid4() if connection.features.has_native_uuid_field else uuid4().hex,
                 connection.ops.adapt_datetimefield_value(now + LEASE),
                 connection.ops.adapt_datetimefield_value(now),
             ],
@@ -299,7 +299,3 @@ def _held(work: Work) -> models.QuerySet[Any]:
 def let_go() -> dict[str, UUID | datetime | None]:
     """Return what a row is set to when nobody holds it any more."""
     return {"claim": None, "leased_until": None}
-
-
-def _uuid_parameter(value: UUID) -> str | UUID:
-    return value if connection.features.has_native_uuid_field else value.hex

@@ -26,7 +26,6 @@ from shares.archives import (
 from shares.models import Archive, Share
 
 SHORTEST_WAIT = timedelta(seconds=10)
-LONGEST_WAIT = timedelta(hours=1)
 AGAIN_AFTER = timedelta(minutes=10)
 MISSING = "Some of its files can't be read at the moment."
 NO_ROOM = "It could not be stored: the disk is full, or can't be written to."
@@ -78,7 +77,7 @@ def make_archive(archive: Archive, now: datetime) -> None:
 
 def _put_off(archive: Archive, share: Share, now: datetime) -> None:
     """Look again once the link is half as old again: seconds later for a new one, an hour at most."""
-    wait = min(max(SHORTEST_WAIT, (now - share.created_at) / 2), LONGEST_WAIT)
+    wait = min(max(SHORTEST_WAIT, (now - share.created_at) / 2), Archive.LONGEST_WAIT)
     work.put_off(archive, until=now + wait)
 
 

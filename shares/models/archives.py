@@ -1,5 +1,6 @@
 """The ZIP of a whole share, prepared as one stored file."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -15,6 +16,8 @@ class Archive(Work):
 
     Done without a blob means that it is streamed from the plan: it would be too large to be stored twice.
     """
+
+    LONGEST_WAIT: ClassVar[timedelta] = timedelta(hours=1)
 
     share = models.OneToOneField(Share, on_delete=models.CASCADE, related_name="archive")
     etag = models.CharField(max_length=32, default="")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from library import bells
 from library.models import Stills
 from library.sweeping import _misdated, _misleased, sweep
-from library.work import DUE_AT_ONCE, LEASE, LONGEST_WAIT, claim, finish, renew
+from library.work import DUE_AT_ONCE, LEASE, claim, finish, renew
 from tests.library.test_work import BELL, plan_of
 from tests.rows import make_stills
 from tests.shares.helpers import nothing_is_written
@@ -46,7 +46,7 @@ def test_what_was_uploaded_before_the_clock_was_set_back_is_worked_at_once(alice
 
 @pytest.mark.parametrize(("beyond", "changes"), [(timedelta(0), False), (TICK, True)])
 def test_a_row_that_was_put_off_keeps_its_time(beyond, changes, alice, rings, now):
-    (row,) = make_stills([alice], 1, due_at=now + LONGEST_WAIT + beyond, attempts=1)
+    (row,) = make_stills([alice], 1, due_at=now + Stills.LONGEST_WAIT + beyond, attempts=1)
 
     sweep(now=now, workers=WORKERS)
 
