@@ -101,7 +101,11 @@ def test_a_clean_link_gives_no_file_until_it_is_cleaned_and_then_by_itself(
     with carol.expect_download() as download:
         carol.get_by_role("button", name="Download").first.click()
     with zipfile.ZipFile(download.value.path()) as archive:
-        assert [name.partition(".")[0] for name in archive.namelist()] == ["Photo 001", "Photo 002"]
+        assert [name.partition(".")[0] for name in archive.namelist()] == [
+            "Photo 001",
+            "Photo 002",
+            "MANIFEST",
+        ]
     expect(member.get_by_text("location and personal data are removed")).to_be_visible()
 
 

@@ -132,4 +132,6 @@ def sha256(data: bytes) -> str:
 def hashes_in(path: Path) -> set[str]:
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
-        return {sha256(archive.read(name)) for name in archive.namelist()}
+        *names, manifest = archive.namelist()
+        assert manifest == "MANIFEST.txt"
+        return {sha256(archive.read(name)) for name in names}

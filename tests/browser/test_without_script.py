@@ -37,7 +37,7 @@ def test_upload_share_download_and_stop_are_plain_forms(
         carol.get_by_role("button", name="Download").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
-        assert len(archive.namelist()) == 2
+        assert len(archive.namelist()) == 3, "and the manifest"
     carol.get_by_role("checkbox").first.check()
     with carol.expect_download() as download:
         carol.get_by_role("button", name="Download").click()

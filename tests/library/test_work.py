@@ -607,7 +607,7 @@ def test_the_sweep_rings_for_workers_that_have_nothing_in_hand(busy, rung, alice
 def test_at_a_workers_start_all_that_is_due_is_rung_for(alice, rings, settings):
     settings.WORKER_PROCESSES = 4
     make_stills([alice], 3)
-    make_stills([alice], 1, due_at=timezone.now() + timedelta(hours=1))
+    make_stills([alice], 1, due_at=timezone.now() + timedelta(minutes=1))
 
     catch_up_task.apply()
 
