@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from django.db.models import Case, When
+from django.db.models import Case, CharField, Value, When
 from django.urls import reverse
 
 from library.facts import AssetFacts
@@ -184,6 +184,7 @@ class FilesOf(NamedTuple):
 
 
 _OF_FILE = ("content_type", "key", "size_bytes", "crc32", "sha256")
+NOTHING = Value(None, output_field=CharField())
 Row: TypeAlias = tuple[Any, ...]  # (position, verdict, state, name, taken at, facts, *_OF_FILE)
 
 
@@ -191,14 +192,14 @@ def files_of(share: Share, positions: set[int] | None) -> FilesOf:
     """Return the files of these positions, or of all: one query, no model instances."""
     level = share.level
     stored = "copy__blob" if level.hides_something else "source"
+    decided = ("copy__verdict", "copy__state") if level.hides_something else (NOTHING, NOTHING)
     rows = list(
         share.items.shown()
         .at_level(level)
         .order_by("position")
         .values_list(
             "position",
-            "copy__verdict",
-            "copy__state",
+            *decided,
             "asset__name",
             "asset__taken_at",
             # reading them costs, so only where they are needed

@@ -107,7 +107,7 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
         body = archive_body(share, positions)
     except ArchiveWithheldError:
         return short_text(
-            "None of these files can be cleaned of personal data, so they are not passed along.",
+            "None of these files could be cleaned of personal data, so they are not passed along.",
             status=404,
         )
     except (SelectionError, EmptyArchiveError) as error:

@@ -1,6 +1,6 @@
 """The end of a file's name, true to what is in the file."""
 
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from library.processing.formats import FORMATS
 
@@ -13,6 +13,9 @@ _ALSO = {
     "video/quicktime": {".qt"},
 }
 _OURS = {form.content_type: form.extension for form in FORMATS.values()}
+_USUAL = {
+    content_type: _ALSO.get(content_type, set()) | {ours} for content_type, ours in _OURS.items()
+}
 
 
 def own_suffix(content_type: str) -> str:
@@ -25,6 +28,5 @@ def with_true_suffix(name: str, content_type: str) -> str:
 
     A name whose ending is usual for the type stays as it is.
     """
-    ours = _OURS.get(content_type, "")
-    usual = _ALSO.get(content_type, set()) | {ours}
-    return name if PurePosixPath(name).suffix.lower() in usual else name + ours
+    suffix = splitext(name)[1].lower()
+    return name if suffix in _USUAL.get(content_type, {""}) else name + own_suffix(content_type)

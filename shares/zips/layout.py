@@ -102,9 +102,18 @@ class Plan:
             yield clipped
         data_at = header_at + len(header)
         data_start, data_stop = max(start - data_at, 0), min(stop - data_at, entry.size_bytes)
-        if data_start < data_stop:
-            data = read_entry(index, data_start, data_stop)
-            yield from _exactly(data, data_stop - data_start, index)
+        if data_start >= data_stop:
+            return
+        left = data_stop - data_start
+        for piece in read_entry(index, data_start, data_stop):
+            left -= len(piece)
+            if left < 0:
+                break
+            yield piece
+        if left:
+            # The index, not the name: this goes to logs, and names of photos are personal.
+            due = data_stop - data_start
+            raise EntryChangedError(f"Entry {index} gave {due - left} bytes where {due} were due.")
 
     def _directory_pieces(self, start: int, stop: int) -> Iterator[bytes]:
         first = max(bisect_right(self._record_starts, start) - 1, 0)
@@ -161,7 +170,8 @@ def _common(entry: Entry, header_at: int, name: bytes, extra: bytes) -> tuple[in
 
 def _local_header(entry: Entry, header_at: int) -> bytes:
     name = entry.name.encode()
-    extra = _extra(_zip64_numbers(entry, header_at)[0])
+    sizes, _ = _zip64_numbers(entry, header_at)
+    extra = _extra(sizes)
     return _LOCAL.pack(b"PK\x03\x04", *_common(entry, header_at, name, extra)) + name + extra
 
 
@@ -202,17 +212,3 @@ def _dos_time_and_date(moment: datetime) -> tuple[int, int]:
 def _clip(piece: bytes, piece_at: int, start: int, stop: int) -> bytes:
     """Return what of a piece that lies at `piece_at` is within [start, stop)."""
     return piece[max(start - piece_at, 0) : max(stop - piece_at, 0)]
-
-
-def _exactly(pieces: Iterator[bytes], size_bytes: int, index: int) -> Iterator[bytes]:
-    """Hand the pieces on, insisting that they have this size in all."""
-    left = size_bytes
-    for piece in pieces:
-        left -= len(piece)
-        if left < 0:
-            break
-        yield piece
-    if left:
-        # The index, not the name: this goes to logs, and names of photos are personal.
-        given = size_bytes - left
-        raise EntryChangedError(f"Entry {index} gave {given} bytes where {size_bytes} were due.")

@@ -12,6 +12,8 @@ _FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
 _EDGES = ".\x20\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _DRIVE = re.compile(r"\A[A-Za-z]:")
 _EXTENSION = re.compile(r"\.[0-9A-Za-z]{1,15}\Z")  # ASCII only: its collision key is its lower case
+# What cameras write; nothing of it has to be rebuilt, and most names need no closer look
+_ORDINARY = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_ ()-]{0,99}\.[0-9A-Za-z]{1,15}")
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
     + [port + digit for port in ("COM", "LPT") for digit in "123456789\xb9\xb2\xb3"]
@@ -24,6 +26,8 @@ def safe_member_name(name: str, *, fallback: str = "file") -> str:
     A safe name comes back unchanged. `fallback`, which must be safe itself, stands in for a name
     of which nothing is left.
     """
+    if _ORDINARY.fullmatch(name) and _unreserve(name) == name:
+        return name
     last = name.replace("\\", "/").rpartition("/")[2]
     if len(last) > _READ_MAX_CHARS:
         last = last[: _READ_MAX_CHARS - 32] + last[-32:]

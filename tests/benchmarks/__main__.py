@@ -4,14 +4,12 @@ The peer runs in the same minute on the same machine, so that the ratio means so
 """
 
 import atexit
-import http.client
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="passalong-bench-"))
@@ -32,7 +30,7 @@ def main() -> None:
     os.environ["PORT"] = str(site.port)
     site.start()
     django.setup()
-    from tests.benchmarks import cleaning, stock  # noqa: PLC0415 - models exist only from here on
+    from tests.benchmarks import archives, cleaning, stock  # noqa: PLC0415 - models exist only from here on
 
     try:
         owner = stock.member("Bench")
@@ -42,10 +40,13 @@ def main() -> None:
         many = stock.share_of_small_files(owner, ITEMS, ITEM_BYTES)
         few = stock.share_of_small_files(owner, 12, 50_000)
         one = stock.share_of_one_file(owner, ITEMS * ITEM_BYTES)
+        half = stock.share_of_small_files(owner, ITEMS // 2, ITEM_BYTES)  # as large as are stored
+        half_in_one = stock.share_of_one_file(owner, ITEMS // 2 * ITEM_BYTES)
         print("Waiting until all of it is prepared")
         stock.wait_until_prepared()
         rows = [
-            *archive_rows(site, many.token, one.token),
+            *archives.rows(site, many, one),
+            archives.stored_row(site, half, half_in_one),
             queries_row(stock, few, many),
             claim_row(stock, owner),
             add_row(site, stock, many),
@@ -55,29 +56,6 @@ def main() -> None:
     finally:
         site.stop()
     report(rows)
-
-
-def archive_rows(site: Site, many: str, one: str) -> list[Row]:
-    page = median(lambda: fetch(site, f"/s/{many}/1/")[0])
-    small = median(lambda: fetch(site, f"/s/{many}/archive?items=1")[0])
-    first = median(lambda: fetch(site, f"/s/{many}/archive", only_first=True)[0])
-    plain_seconds, plain_bytes = best(lambda: fetch(site, f"/s/{one}/1/file")[1:])
-    zip_seconds, zip_bytes = best(lambda: fetch(site, f"/s/{many}/archive")[1:])
-    plain, zipped = plain_bytes / plain_seconds / 1e6, zip_bytes / zip_seconds / 1e6
-    return [
-        (
-            f"ZIP of {ITEMS} items, first byte",
-            f"{first * 1000:.0f} ms",
-            f"ZIP of 1 item: {small * 1000:.0f} ms; an item's page: {page * 1000:.0f} ms",
-            f"{(first - small) * 1000:+.0f} ms",
-        ),
-        (
-            f"ZIP of {ITEMS} items, {zip_bytes / 1e6:.0f} MB, throughput",
-            f"{zipped:.0f} MB/s",
-            f"one plain file of that size, same streamer: {plain:.0f} MB/s",
-            f"{zipped / plain:.2f}x",
-        ),
-    ]
 
 
 def queries_row(stock: object, few: object, many: object) -> Row:
@@ -141,34 +119,6 @@ def upload_rows(site: Site, stock: object, owner: object) -> list[Row]:
             f"{taken / copied:.2f}x",
         ),
     ]
-
-
-def fetch(site: Site, path: str, *, only_first: bool = False) -> tuple[float, float, int]:
-    """Return seconds to the first byte of the body, seconds to the last, and the bytes."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=120)
-    started = time.perf_counter()
-    connection.request("GET", path)
-    response = connection.getresponse()
-    assert response.status == 200, (response.status, path)
-    response.read(1)
-    first, count = time.perf_counter() - started, 1
-    buffer = bytearray(1 << 20)
-    while not only_first and (got := response.readinto(buffer)):
-        count += got
-    taken = time.perf_counter() - started
-    assert only_first or count == int(response.headers["Content-Length"] or count)
-    connection.close()
-    return first, taken, count
-
-
-def median(measure: Callable[[], float]) -> float:
-    measure()
-    return statistics.median(measure() for _ in range(ROUNDS))
-
-
-def best(measure: Callable[[], tuple[float, int]]) -> tuple[float, int]:
-    measure()
-    return min(measure() for _ in range(ROUNDS))
 
 
 def report(rows: list[Row]) -> None:

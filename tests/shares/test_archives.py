@@ -457,7 +457,7 @@ def test_an_archive_of_what_is_never_passed_on_says_so(make_share, make_asset, c
 
     assert answer.status_code == 404
     assert answer.content == (
-        b"None of these files can be cleaned of personal data, so they are not passed along.\n"
+        b"None of these files could be cleaned of personal data, so they are not passed along.\n"
     )
 
 
