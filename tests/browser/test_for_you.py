@@ -20,6 +20,7 @@ from tests.browser.conftest import PHONE, copy_link, log_in, make_members
 from tests.patience import wait_until
 from tests.site import Site
 
+STOPPED = "Stopped. Nobody can open it any more."
 SENTENCE = "Access to these shared photos will not be available anymore."
 
 
@@ -205,7 +206,7 @@ def test_the_story_from_select_to_decline(page: Page, bob: Page, open_page):
     alice.get_by_role("link", name="Stop Sharing").click()
     assert carol.goto(link).status == 200
     alice.get_by_role("dialog").get_by_role("button", name="Stop Sharing").click()
-    alice.wait_for_url("**/links/")
+    expect(alice.get_by_text(STOPPED)).to_be_visible()
 
     # S51, S52: closed for everybody at once, and gone from their feeds
     for person in (bob, carol, alice):
@@ -308,7 +309,7 @@ def test_what_can_not_be_done_is_said(page: Page, bob: Page):
 
     page.get_by_role("link", name="Stop Sharing").click()
     page.get_by_role("button", name="Stop Sharing").click()
-    page.wait_for_url("**/links/")
+    expect(page.get_by_text(STOPPED)).to_be_visible()
     bob.get_by_role("button", name="Add All").click()
 
     expect(

@@ -118,7 +118,7 @@ def test_from_an_upload_to_a_stopped_link(open_page, site: Site, files: list[Pat
     alice.get_by_role("link", name="Links").click()
     alice.get_by_role("link", name="Stop Sharing").click()
     alice.get_by_role("dialog").get_by_role("button", name="Stop Sharing").click()
-    expect(alice.get_by_text("Stopped")).to_be_visible()
+    expect(alice.get_by_text("Stopped. Nobody can open it any more.")).to_be_visible()
     response = carol.goto(link)
     assert response.status == 410
     expect(carol.get_by_text("This link is no longer available")).to_be_visible()

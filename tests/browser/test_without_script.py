@@ -48,5 +48,5 @@ def test_upload_share_download_and_stop_are_plain_forms(
     alice.goto("/links/")
     alice.get_by_role("link", name="Stop Sharing").click()
     alice.get_by_role("button", name="Stop Sharing").click()
-    expect(alice.get_by_text("Stopped")).to_be_visible()
+    expect(alice.get_by_text("Stopped. Nobody can open it any more.")).to_be_visible()
     assert carol.reload().status == 410
