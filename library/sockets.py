@@ -29,10 +29,13 @@ class Progress(NamedTuple):
 
 
 def progress_of(connection: socket.socket) -> Progress:
-    """Return how far the other side has read; nothing waits for one that is gone."""
+    """Return how far the other side has read; nothing waits for one that is gone.
+
+    The sum of both is never less than what was written.
+    """
     try:
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
         queue = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
     except OSError:
         return Progress(0, 0)
     taken = int.from_bytes(info[_ACKED_AT : _ACKED_AT + 8], sys.byteorder)

@@ -1,16 +1,19 @@
 """The share page and what anybody gets below it: all of it behind the gate."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from library.http import SiteRequest, member_of, render, short_text, whole_number
+from library.http import SiteRequest, client_of, member_of, render, short_text, whole_number
 from library.models import User
+from library.throttling import Limit, wait_seconds
 from library.transfers import blob_body, no_picture, send
 from shares import share_page
 from shares.access import gated_file, gated_page, gated_part
@@ -29,6 +32,7 @@ from shares.wording import spoken_missing
 
 MAX_TILES_ASKED = 200
 RETRY_AFTER_SECONDS = 5
+ARCHIVES = Limit("archive", most=60, within=timedelta(hours=1))  # of a link, for a client
 
 
 @gated_page
@@ -102,6 +106,9 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Send the ZIP of all, or of the items that `?items=` names; ticked boxes are redirected to that."""
     if request.method == "POST":
         return _to_selection(request, share)
+    if wait := _wait_for_archive(request, share):
+        told = "Downloads of this link were begun too often from your network. Try again later."
+        return short_text(told, status=429, retry_after_seconds=wait)
     try:
         positions = decode_positions(chosen) if (chosen := request.GET.get("items")) else None
         body = archive_body(share, positions)
@@ -123,6 +130,14 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
 def nothing(_request: SiteRequest, _share: Share, rest: str) -> HttpResponseBase:
     """Answer for addresses below a link that do not exist: the gate speaks first there too."""
     raise Http404(rest)
+
+
+def _wait_for_archive(request: SiteRequest, share: Share) -> int:
+    """Count an archive that is asked for from its start; return for how many seconds there is none."""
+    begins = request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
+    if request.method != "GET" or not begins:
+        return 0
+    return wait_seconds(ARCHIVES, share.pk, client_of(request), now=timezone.now())
 
 
 def _no_file(state: FileState) -> HttpResponseBase:

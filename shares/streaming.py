@@ -48,6 +48,8 @@ class Carried:
     wire: socket.socket
     client: str
     epochs: dict[int, int] = field(default_factory=dict)  # of the links whose bytes may be in it
+    is_written: bool = False  # then they end at `ends_at_bytes`; what follows is of something else
+    ends_at_bytes: int = 0
     stream_of: int | None = None  # the link whose long answer a thread is writing
     taken_bytes: int = 0
     moved_at: float = 0.0  # when the other side last took anything, on the monotonic clock
@@ -81,6 +83,7 @@ class Register:
             elif _is_over(carried):
                 carried.epochs.clear()
             carried.epochs.setdefault(share.pk, share.epoch)
+            carried.is_written = False
             carried.stream_of = share.pk if is_stream else None
             carried.moved_at = time.monotonic()
             if self._watcher is None:  # here, so that each process has its own after the fork
@@ -93,9 +96,9 @@ class Register:
         with self._changed:
             if carried := self._carried.get(server_end):
                 carried.stream_of = None
-                if _is_over(carried):
-                    del self._carried[server_end]
-                    carried.wire.close()
+                carried.is_written = True
+                carried.ends_at_bytes = sum(progress_of(carried.wire))
+                self._drop_if_over(server_end, carried)
 
     def _admit(self, share_id: int, client: str) -> None:
         running = [each for each in self._carried.values() if each.stream_of is not None]
@@ -123,15 +126,25 @@ class Register:
         with self._changed:
             if self._carried.get(server_end) is not carried:
                 return
+            if self._drop_if_over(server_end, carried):
+                return
             is_ended = allowed is not None and _allows_less(carried.epochs, allowed)
             if not is_ended and not self._is_stalled(carried):
-                if carried.stream_of is None and _is_over(carried):
-                    del self._carried[server_end]
-                    carried.wire.close()
                 return
             del self._carried[server_end]
-            logger.info("cut a connection: %s", "its link" if is_ended else "it was not read")
+            logger.info(
+                "cut a connection: %s",
+                "its link allows less now" if is_ended else "it was not read",
+            )
             cut(carried.wire)
+
+    def _drop_if_over(self, server_end: socket.socket, carried: Carried) -> bool:
+        """Forget a connection that has nothing of a link in it any more; it may go on with something else."""
+        if not _is_over(carried):
+            return False
+        del self._carried[server_end]
+        carried.wire.close()
+        return True
 
     def _is_stalled(self, carried: Carried) -> bool:
         """Tell whether bytes wait that the other side has not taken any of for too long."""
@@ -189,5 +202,6 @@ def _allows_less(set_out: dict[int, int], allowed: dict[int, int]) -> bool:
 
 
 def _is_over(carried: Carried) -> bool:
-    """Tell whether the other side has taken everything, or is gone."""
-    return progress_of(carried.wire).waiting_bytes == 0
+    """Tell whether the other side has taken all that was of a link, or is gone."""
+    taken_bytes, waiting_bytes = progress_of(carried.wire)
+    return carried.is_written and (not waiting_bytes or taken_bytes >= carried.ends_at_bytes)

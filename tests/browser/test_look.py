@@ -31,7 +31,7 @@ def shown(member: Page, site: Site, paintings: list[Path], email: str) -> dict[s
     ended = copy_link(member, slice(0, 4))
     member.get_by_role("link", name="Stop Sharing").click()
     member.get_by_role("button", name="Stop Sharing").click()
-    member.wait_for_url("**/links/")
+    expect(member.get_by_text("Stopped. Nobody can open it any more.")).to_be_visible()
     expired = copy_link(member, slice(2, 5))
     site.manage("shell", "-c", END_ONE.format(email=email))
     link = copy_link(member, slice(1, 13))

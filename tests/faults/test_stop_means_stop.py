@@ -1,5 +1,6 @@
 """Somebody stops sharing while others download, and people download who do not read."""
 
+import http.client
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
@@ -63,6 +64,25 @@ def test_what_the_server_has_handed_over_already_is_called_back_too(link):
     assert other.read_on() < other.length
 
 
+def test_a_connection_that_has_carried_a_link_goes_on_with_other_pages(site, link):
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_SECONDS)
+    page = urllib.parse.urlsplit(link.address).path
+    connection.request("GET", f"{page}1/thumbnail")
+    assert connection.getresponse().read()
+    ours = connection.sock
+    stalled = Reader(link.address + "archive", pace=0)
+
+    link.stop()
+    wait_until_let_go([stalled])
+
+    for path, status in ((page, 410), ("/accounts/login/", 200)):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (status, True)
+    assert connection.sock is ours
+    connection.close()
+
+
 def test_a_download_goes_on_while_other_links_are_stopped(site, alice, link):
     reader, other = Reader(link.address + "archive", pace=None), Link(site, alice)
     stopped = Reader(other.address + "archive", pace=None)
@@ -91,7 +111,7 @@ def test_readers_who_do_not_read_hold_up_nobody(site, alice, link):
     wait_until_let_go(held)
     assert all(reader.read_on() < reader.length for reader in held)
     assert status_of(link.address + "1/thumbnail") == 200
-    again = Reader(link.address + "archive", pace=None)
+    again = Reader(link.address + "1/file", pace=None)
     assert again.status == 200
     again.close()
 

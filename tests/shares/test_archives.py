@@ -546,3 +546,23 @@ def test_an_archive_takes_the_same_few_queries_whatever_its_size(make_share, ali
         numbers.append(len(queries))
 
     assert numbers[0] == numbers[1] <= 4
+
+
+def test_a_link_is_downloaded_so_often_by_one_client_and_not_by_others(make_share, carol):
+    share, other = make_share(), make_share()
+    here, there = {"REMOTE_ADDR": "203.0.113.7"}, {"REMOTE_ADDR": "203.0.113.8"}
+    url = archive_url(share)
+    for _ in range(60):
+        assert carol.get(url, **here).status_code == 200
+
+    refused = carol.get(url, **here)
+
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 3600
+    assert b"too often" in refused.content
+    assert "ETag" not in refused
+    assert carol.get(url, **there).status_code == 200
+    assert carol.get(archive_url(other), **here).status_code == 200
+    assert carol.head(url, **here).status_code == 200
+    resumed = carol.get(url, headers={"Range": "bytes=100-"}, **here)
+    assert resumed.status_code == 206, "what has begun can be continued"
