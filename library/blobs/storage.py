@@ -61,7 +61,6 @@ class LocalBlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._root = str(root)
 
     def adopt(self, part: Path, key: str) -> None:
         """Sync the file, move it to its place, sync the folder."""
@@ -89,7 +88,7 @@ class LocalBlobStore:
         pieces = -(-(stop - start) // _LARGEST_READ_BYTES)
         piece_bytes = -(-(stop - start) // max(pieces, 1) // _PAGE_BYTES) * _PAGE_BYTES
         try:
-            descriptor = os.open(f"{self._root}/{key[:2]}/{key}", os.O_RDONLY)
+            descriptor = os.open(f"{self.root}/{key[:2]}/{key}", os.O_RDONLY)
         except FileNotFoundError as error:
             raise BlobMissingError(f"the file of blob {key} is missing") from error
         try:
@@ -126,7 +125,7 @@ class LocalBlobStore:
 
     def _size_of(self, key: str) -> int | None:
         try:
-            return os.stat(f"{self._root}/{key[:2]}/{key}").st_size  # noqa: PTH116 - a Path takes as long again
+            return os.stat(f"{self.root}/{key[:2]}/{key}").st_size  # noqa: PTH116 - a Path takes as long again
         except FileNotFoundError:
             return None
 
