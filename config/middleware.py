@@ -21,6 +21,10 @@ URGENT = {"account_login"}  # whoever is to stop a link may have to log in first
 DISK_IS_FULL = (
     "The disk of this site is full. Nothing was changed; what is stored is safe. Try again later."
 )
+LOGIN_IS_LOST = (
+    "The disk of this site is full, so who you are could not be kept. What is stored is safe; "
+    "once there is room, look whether what you did was done."
+)
 
 ResponseT = TypeVar("ResponseT", bound=HttpResponseBase)
 
@@ -78,7 +82,12 @@ class Sessions(SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Save the session where it has changed."""
         save = partial(super().process_response, request, response)
-        return _or_full(partial(with_reserve, save), request)
+        try:
+            return with_reserve(save)
+        except Exception as error:
+            if not is_full(error):
+                raise
+            return _disk_is_full(request, LOGIN_IS_LOST)
 
 
 def _or_full(answer: Callable[[], ResponseT], request: HttpRequest) -> ResponseT | HttpResponse:
@@ -90,14 +99,14 @@ def _or_full(answer: Callable[[], ResponseT], request: HttpRequest) -> ResponseT
         return _disk_is_full(request)
 
 
-def _disk_is_full(request: HttpRequest) -> HttpResponse:
+def _disk_is_full(request: HttpRequest, told: str = DISK_IS_FULL) -> HttpResponse:
     """Answer in the form that is understood: a page, JSON for a script, else one line."""
     accepted = request.headers.get("Accept", "")
     if "application/json" in accepted:
-        return JsonResponse({"problem": DISK_IS_FULL}, status=507)
+        return JsonResponse({"problem": told}, status=507)
     if "text/html" not in accepted or request.headers.get("HX-Request"):
-        return short_text(DISK_IS_FULL, status=507)
-    return render(request, "507.html", status=507)
+        return short_text(told, status=507)
+    return render(request, "507.html", {"told": told}, status=507)
 
 
 class NoBodyForHead:

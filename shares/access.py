@@ -9,6 +9,7 @@ them and no lock: its files ask nobody who they are, and whoever is signed out c
 """
 
 import re
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
@@ -28,6 +29,7 @@ from shares.models import Receipt, Share, Tombstone
 from shares.streaming import carry
 
 TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
+SLOW_SECONDS = 0.5  # of a view; then the gate asks once more before the first byte
 ROBOTS = "noindex, nofollow, noarchive"
 P = ParamSpec("P")
 Refusal = Callable[[HttpRequest], HttpResponse]
@@ -98,8 +100,12 @@ def _gated(
     @wraps(view)
     def gate(request: SiteRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
+            began = time.monotonic()
             share = open_share(token, now=timezone.now())
-            response = carry(request, share, view(request, share, *args, **kwargs))
+            response = view(request, share, *args, **kwargs)
+            if time.monotonic() - began >= SLOW_SECONDS:  # something else was waited for meanwhile
+                response = _if_unchanged(share, response)
+            response = carry(request, share, response)
         except UnknownLinkError:
             response = _refused_guess(request, unknown) or unknown(request)
         except EndedError as error:
@@ -113,6 +119,18 @@ def _gated(
 
     gate.is_behind_gate = True  # type: ignore[attr-defined]
     return login_not_required(gate)
+
+
+def _if_unchanged(share: Share, response: HttpResponseBase) -> HttpResponseBase:
+    """Return an answer that took long, unless its link allows less by now.
+
+    Raises:
+        EndedError, UnknownLinkError: as `open_share`.
+    """
+    if open_share(share.token, now=timezone.now()).epoch == share.epoch:
+        return response
+    response.close()
+    return short_text("This link was changed just now.", status=503, retry_after_seconds=1)
 
 
 def _refused_guess(request: HttpRequest, unknown: Refusal) -> HttpResponse | None:

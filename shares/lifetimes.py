@@ -49,7 +49,7 @@ def lifetime_of(form: Mapping[str, str], *, default_days: int) -> timedelta:
 def lifetime_choice(
     *, default_days: int, now: datetime, ends_at: datetime | None = None
 ) -> LifetimeChoice:
-    """Offer the default; to a link that ends later than that, what it has: Save takes nothing away."""
+    """Offer the default; to a link that ends later than that, what it has, up to a year."""
     left = -((now - ends_at) // DAY) if ends_at else 0  # rounded up
     days = min(max(default_days, left), MOST_DAYS)
     return LifetimeChoice(days=days, until=now + days * DAY)

@@ -15,6 +15,7 @@ from library.blobs.parts import Part
 from library.blobs.space import require_room
 from library.blobs.storage import BlobMissingError, hold, keep, store
 from library.models import Blob
+from library.processing.disks import is_full
 from library.work import OPEN, WorkState
 from shares.archives import (
     ArchiveWaitsError,
@@ -28,7 +29,7 @@ from shares.models import Archive, Share
 SHORTEST_WAIT = timedelta(seconds=10)
 AGAIN_AFTER = timedelta(minutes=10)
 MISSING = "Some of its files can't be read at the moment."
-NO_ROOM = "It could not be stored: the disk is full, or can't be written to."
+UNWRITABLE = "It could not be stored: the disk can't be written to."
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +100,10 @@ def _store(archive: Archive, planned: PlannedArchive, now: datetime) -> None:
     except (BlobMissingError, FilesMissingError):
         _fail(archive, MISSING, now)
     except OSError as error:
+        if is_full(error):  # nobody's fault: it waits, and no attempt is counted
+            raise
         logger.warning("an archive could not be stored: %s", error.strerror)
-        _fail(archive, NO_ROOM, now)
+        _fail(archive, UNWRITABLE, now)
     else:
         with transaction.atomic():
             if work.finish(archive, blob=blob, etag=planned.plan.etag):

@@ -96,10 +96,11 @@ def _over(now: datetime) -> QuerySet[Share]:
 def _batches_of_links(links: QuerySet[Share]) -> Iterator[list[int]]:
     """Yield the ids of links by so many that a batch has few enough items, or is a single link."""
     last = 0
-    while rows := links.filter(pk__gt=last).order_by("pk").values_list("pk", "next_position"):
+    ordered = links.order_by("pk").values_list("pk", "next_position")
+    while rows := list(ordered.filter(pk__gt=last)[:LINKS_AT_ONCE]):
         ids: list[int] = []
         items = 0
-        for pk, next_position in rows[:LINKS_AT_ONCE]:
+        for pk, next_position in rows:
             items += next_position - 1
             if ids and items > ITEMS_AT_ONCE:
                 break

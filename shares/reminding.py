@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from smtplib import SMTPDataError, SMTPRecipientsRefused
+from smtplib import SMTPRecipientsRefused, SMTPResponseException
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -16,31 +17,52 @@ from shares.models import RENEWABLE_FOR, Share, ShareQuerySet
 from shares.my_links import titles_of
 
 BATCH = 100
+_REFUSED_FOR_GOOD = 500  # codes from here on
 logger = logging.getLogger(__name__)
 
 
 def remind(*, now: datetime) -> int:
     """Send a mail for each link that ends within three days and has had none; how many were sent.
 
-    Who has not confirmed their address gets none. What a mail server refuses, or can't be told because the
-    server can't be reached, is tried again by the next run.
+    Who has not confirmed their address gets none. What a mail server can't be told, or refuses for now, is
+    tried again by the next run; what it refuses for good, or may have taken, is not.
     """
     sent = 0
+    server = get_connection()
     for shares in _batches(_due(now)):
         titles = titles_of(shares)
         for share in shares:
             if not _claim(share, now=now):  # renewed, stopped, or reminded of by another worker
                 continue
             try:
-                _mail(share, titles[share.pk]).send()
-            except (SMTPRecipientsRefused, SMTPDataError) as error:
-                _give_back(share, error, now=now)
+                server.open()
             except OSError as error:  # no mail leaves at all now
                 _give_back(share, error, now=now)
                 return sent
-            else:
-                sent += 1
+            sent += _was_sent(_mail(share, titles[share.pk], server), share, now=now)
+    server.close()
     return sent
+
+
+def _was_sent(mail: EmailMessage, share: Share, *, now: datetime) -> bool:
+    """Send a mail. One of which it is not known whether it was taken counts as sent: it could come twice."""
+    try:
+        mail.send()
+    except (SMTPRecipientsRefused, SMTPResponseException) as error:
+        if _is_for_good(error):
+            logger.warning("%s: its reminder was refused", share)
+        else:
+            _give_back(share, error, now=now)
+        return False
+    except OSError as error:
+        logger.warning("%s: it is not known whether its reminder was sent: %s", share, error)
+    return True
+
+
+def _is_for_good(error: SMTPRecipientsRefused | SMTPResponseException) -> bool:
+    if isinstance(error, SMTPResponseException):
+        return error.smtp_code >= _REFUSED_FOR_GOOD
+    return all(code >= _REFUSED_FOR_GOOD for code, _ in error.recipients.values())
 
 
 def _due(now: datetime) -> ShareQuerySet:
@@ -71,7 +93,7 @@ def _give_back(share: Share, error: OSError, *, now: datetime) -> None:
     logger.warning("%s: no reminder was sent: %s", share, error)
 
 
-def _mail(share: Share, title: str) -> EmailMessage:
+def _mail(share: Share, title: str, server: BaseEmailBackend) -> EmailMessage:
     context = {
         "title": title,
         "expires_at": share.expires_at.astimezone(UTC),
@@ -81,4 +103,4 @@ def _mail(share: Share, title: str) -> EmailMessage:
     }
     subject = render_to_string("shares/email/reminder_subject.txt", context).strip()
     body = render_to_string("shares/email/reminder_message.txt", context)
-    return EmailMessage(subject, body, to=[share.sender.email])
+    return EmailMessage(subject, body, to=[share.sender.email], connection=server)

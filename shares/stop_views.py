@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,12 +15,12 @@ from django.views.decorators.http import require_http_methods
 
 from library.blobs.space import with_reserve
 from library.http import MemberRequest, render
-from shares.models import Share
+from shares.models import Share, ShareQuerySet
 from shares.my_links import my_links, titles_of
 from shares.publishing import stop_shares
 from shares.wording import spoken_stop
 
-MOST_AT_ONCE = 1_000
+MOST_AT_ONCE = 500
 # What of the page below the question shows the link, and is replaced by how it stands now
 SHOWN_AS = {
     "shares:links": "cards",
@@ -32,7 +33,7 @@ SHOWN_AS = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     """Ask whether to stop sharing; a POST stops it, at once and for good."""
-    shares = list(request.user.shares.filter(uuid=uuid))
+    shares = request.user.shares.filter(uuid=uuid)
     if not shares:
         raise Http404
     return _ask_or_stop(request, shares)
@@ -40,13 +41,14 @@ def stop(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop_several(request: MemberRequest) -> HttpResponseBase:
-    """Ask whether to stop the links that are ticked, or all that are open; a POST stops them."""
+    """Ask whether to stop the links that are ticked, or all that are open; a POST stops them.
+
+    What asks may be a POST too: so many ids are too long for an address.
+    """
     sent = request.POST if request.method == "POST" else request.GET
     if "all" in sent:
-        shares = request.user.shares.open_at(timezone.now())
-    else:
-        shares = request.user.shares.filter(uuid__in=_uuids(sent.getlist("link")), stopped_at=None)
-    return _ask_or_stop(request, list(shares.newest_first()[:MOST_AT_ONCE]))
+        return _ask_or_stop(request, request.user.shares.open_at(timezone.now()))
+    return _ask_or_stop(request, request.user.shares.filter(uuid__in=_uuids(sent.getlist("link"))))
 
 
 def _uuids(texts: Sequence[str]) -> list[UUID]:
@@ -59,20 +61,31 @@ def _uuids(texts: Sequence[str]) -> list[UUID]:
     return found
 
 
-def _ask_or_stop(request: MemberRequest, shares: list[Share]) -> HttpResponseBase:
+def _ask_or_stop(request: MemberRequest, chosen: ShareQuerySet) -> HttpResponseBase:
+    """Ask about those of these links that are not stopped, the newest ones; or stop what was asked about."""
+    is_asked = request.method != "POST" or "ask" in request.POST
     now = timezone.now()
-    if request.method != "POST" or not shares:
-        title = titles_of(shares)[shares[0].pk] if len(shares) == 1 else ""
-        context = {"title": title, "uuids": [share.uuid for share in shares]}
-        status = 200 if shares else 400
-        return render(request, "shares/stop.html", context, fragment="confirm", status=status)
-    chosen = request.user.shares.filter(pk__in=[share.pk for share in shares])
-    stopped = with_reserve(partial(stop_shares, chosen, now=now))  # on a full disk, too
+    running = chosen.filter(stopped_at=None)
+    shares = list((running if is_asked else chosen).newest_first()[:MOST_AT_ONCE])
+    if is_asked or not shares:
+        return _question(request, shares, rest=running.count() - len(shares))
+    ours = chosen.filter(pk__in=[share.pk for share in shares])
+    stopped = with_reserve(partial(stop_shares, ours, now=now))  # on a full disk, too
     said = spoken_stop(stopped)
     if request.htmx:
         return _stopped_in_place(request, shares, said)
     messages.success(request, said)
     return redirect(f"{reverse('shares:links')}#link-{shares[0].uuid}")
+
+
+def _question(request: MemberRequest, shares: list[Share], *, rest: int) -> HttpResponseBase:
+    title = titles_of(shares)[shares[0].pk] if len(shares) == 1 else ""
+    context = {"title": title, "uuids": [share.uuid for share in shares], "rest": max(rest, 0)}
+    status = 200 if shares else 400
+    response = render(request, "shares/stop.html", context, fragment="confirm", status=status)
+    if request.htmx and not shares:  # asked from a form whose answer takes no place of its own
+        response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
+    return response
 
 
 def _stopped_in_place(request: MemberRequest, shares: list[Share], said: str) -> HttpResponse:
@@ -89,6 +102,6 @@ def _stopped_in_place(request: MemberRequest, shares: list[Share], said: str) ->
 
 def _page_of(request: MemberRequest) -> str:
     try:
-        return resolve((request.htmx.current_url_abs_path or "/").partition("?")[0]).view_name
+        return resolve(urlsplit(request.htmx.current_url_abs_path or "/").path).view_name
     except Resolver404:
         return ""

@@ -6,6 +6,7 @@ which links allow less than when their bytes set out, and cuts those connections
 writes is stuck behind a reader who has stopped, and where everything waits in the kernel already.
 """
 
+import errno
 import logging
 import socket
 import threading
@@ -24,6 +25,7 @@ from shares.models import Share
 
 LOOK_EVERY_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 30
+_GONE = {errno.EBADF, errno.ENOTCONN, errno.ECONNRESET, errno.EPIPE, errno.EINVAL}
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,12 @@ class Carried:
     taken_bytes: int = 0
     moved_at: float = 0.0  # when the other side last took anything, on the monotonic clock
 
+    def be_written(self) -> None:
+        """Hear that nothing more of a link is written; what waits in the kernel is its last."""
+        self.stream_of = None
+        self.is_written = True
+        self.ends_at_bytes = sum(progress_of(self.wire))
+
 
 class Register:
     """The connections of one process that carry bytes of links."""
@@ -82,6 +90,9 @@ class Register:
                 carried = self._carried[server_end] = Carried(server_end.dup(), client)
             elif _is_over(carried):
                 carried.epochs.clear()
+            carried.client = (
+                client  # of a proxy that keeps its connections, each answer has its own
+            )
             carried.epochs.setdefault(share.pk, share.epoch)
             carried.is_written = False
             carried.stream_of = share.pk if is_stream else None
@@ -95,9 +106,7 @@ class Register:
         """Hear that an answer is written: what the other side has not taken yet stays watched."""
         with self._changed:
             if carried := self._carried.get(server_end):
-                carried.stream_of = None
-                carried.is_written = True
-                carried.ends_at_bytes = sum(progress_of(carried.wire))
+                carried.be_written()
                 self._drop_if_over(server_end, carried)
 
     def _admit(self, share_id: int, client: str) -> None:
@@ -114,29 +123,46 @@ class Register:
             with self._changed:
                 while not self._carried:
                     self._changed.wait()
-                carried = dict(self._carried)
-            allowed = _present_epochs({pk for each in carried.values() for pk in each.epochs})
-            for server_end, each in carried.items():
-                self._look_at(server_end, each, allowed)
+                seen = {end: (each, dict(each.epochs)) for end, each in self._carried.items()}
+            try:
+                self._look(seen)
+            except Exception:  # the next look is to come, whatever happened to this one
+                logger.exception("a look at the running transfers ended badly")
             time.sleep(LOOK_EVERY_SECONDS)
 
-    def _look_at(
-        self, server_end: socket.socket, carried: Carried, allowed: dict[int, int] | None
-    ) -> None:
-        with self._changed:
-            if self._carried.get(server_end) is not carried:
-                return
-            if self._drop_if_over(server_end, carried):
-                return
-            is_ended = allowed is not None and _allows_less(carried.epochs, allowed)
-            if not is_ended and not self._is_stalled(carried):
-                return
-            del self._carried[server_end]
-            logger.info(
-                "cut a connection: %s",
-                "its link allows less now" if is_ended else "it was not read",
-            )
-            cut(carried.wire)
+    def _look(self, seen: dict[socket.socket, tuple[Carried, dict[int, int]]]) -> None:
+        present = _present_epochs({pk for _, epochs in seen.values() for pk in epochs})
+        for server_end, (carried, epochs) in seen.items():
+            with self._changed:
+                reason = self._reason_to_cut(server_end, carried, epochs, present)
+                if reason:
+                    del self._carried[server_end]
+            if reason:
+                logger.info("cut a connection: %s", reason)
+                cut(carried.wire)
+
+    def _reason_to_cut(
+        self,
+        server_end: socket.socket,
+        carried: Carried,
+        epochs: dict[int, int],
+        present: dict[int, int] | None,
+    ) -> str:
+        """Say why a connection is to end; empty where it may go on.
+
+        `epochs` are those of the links that `present` was asked about. What it carries since then is looked
+        at next time.
+        """
+        if self._carried.get(server_end) is not carried:
+            return ""
+        if server_end.fileno() < 0:  # the server has closed its own: nothing more is written
+            carried.be_written()
+        if self._drop_if_over(server_end, carried):
+            return ""
+        still = {pk: epoch for pk, epoch in epochs.items() if carried.epochs.get(pk) == epoch}
+        if present is not None and _allows_less(still, present):
+            return "its link allows less now"
+        return "it was not read" if self._is_stalled(carried) else ""
 
     def _drop_if_over(self, server_end: socket.socket, carried: Carried) -> bool:
         """Forget a connection that has nothing of a link in it any more; it may go on with something else."""
@@ -178,8 +204,14 @@ def carry(request: HttpRequest, share: Share, response: HttpResponseBase) -> Htt
             status=429,
             retry_after_seconds=RETRY_AFTER_SECONDS,
         )
-    except OSError:  # the other side has gone meanwhile; writing will find out
-        return response
+    except OSError as error:
+        if error.errno in _GONE:  # the other side has; writing will find out
+            return response
+        logger.warning("an answer can't be watched, so it is not sent: %s", error.strerror)
+        response.close()
+        return short_text(
+            "The site is too busy. Try again in a moment.", status=503, retry_after_seconds=5
+        )
     # What Django calls when an answer is closed, streamed or not; there is no public name for it
     response._resource_closers.append(partial(register.end, server_end))  # type: ignore[attr-defined]  # noqa: SLF001
     return response
@@ -197,8 +229,9 @@ def _present_epochs(share_ids: Iterable[int]) -> dict[int, int] | None:
         connection.close()
 
 
-def _allows_less(set_out: dict[int, int], allowed: dict[int, int]) -> bool:
-    return any(allowed.get(share_id) != epoch for share_id, epoch in set_out.items())
+def _allows_less(set_out: dict[int, int], present: dict[int, int]) -> bool:
+    """Tell whether a link is gone, or its epoch, which only rises, is past that of bytes that set out."""
+    return any(pk not in present or present[pk] > epoch for pk, epoch in set_out.items())
 
 
 def _is_over(carried: Carried) -> bool:

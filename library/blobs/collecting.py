@@ -5,6 +5,7 @@ under a lock, in a statement of its own: what was committed before the lock was 
 who wants to hold a blob (`storage.hold`) touches its row first, and so waits for the lock or is waited for.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,8 +24,10 @@ UNTOUCHED_FOR = timedelta(hours=1)  # between `storage.keep` and `storage.hold` 
 CONDEMNED_FOR = timedelta(hours=24)
 STRAY_FOR = timedelta(hours=24)  # a file is in its place before its row is
 AT_ONCE = 500
+FEW_STRAYS = 20  # more are a tenth of all files at most, or something is wrong
 
 Blobs = models.QuerySet[Blob]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +123,39 @@ def collect(now: datetime, *, is_dry_run: bool = False) -> tuple[int, int]:
 def strays(now: datetime, *, is_dry_run: bool = False) -> tuple[int, int]:
     """Delete files that have been in the store for a day without a row; how many, and their bytes.
 
-    A key is never used again, so no row will come that means one of them.
+    A key is never used again, so no row will come that means one of them. Where most files are unknown none
+    is deleted: the database is a new or a wrong one.
     """
     found = freed_bytes = 0
-    old = (key for key, put_at in store.keys() if put_at <= now - STRAY_FOR)  # noqa: SIM118
-    for keys in in_batches(old, size=AT_ONCE):
-        known = set(Blob.objects.filter(key__in=keys).values_list("key", flat=True))
-        for key in set(keys) - known:
+    if not is_dry_run and not _knows_its_files(now):
+        logger.error(
+            "most stored files are unknown to this database, so none was deleted: is it the right one?"
+        )
+        return 0, 0
+    for unknown in _unknown_files(now):
+        for key in unknown:
             found += 1
             freed_bytes += store.size_of(key) or 0
             if not is_dry_run:
                 store.delete(key)
     return found, freed_bytes
+
+
+def _knows_its_files(now: datetime) -> bool:
+    """Tell whether the database has rows of nearly all old files: a wrong one must not delete them."""
+    files = sum(len(keys) for keys in _old_files(now))
+    unknown = sum(len(keys) for keys in _unknown_files(now))
+    return unknown <= max(FEW_STRAYS, files // 10)
+
+
+def _unknown_files(now: datetime) -> Iterator[set[str]]:
+    for keys in _old_files(now):
+        yield set(keys) - set(Blob.objects.filter(key__in=keys).values_list("key", flat=True))
+
+
+def _old_files(now: datetime) -> Iterator[list[str]]:
+    old = (key for key, put_at in store.keys() if put_at <= now - STRAY_FOR)  # noqa: SIM118
+    return in_batches(old, size=AT_ONCE)
 
 
 def _keys(role: str) -> Iterator[tuple[type[models.Model], BlobKey]]:

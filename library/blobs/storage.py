@@ -115,7 +115,7 @@ class LocalBlobStore:
 
     def keys(self) -> Iterator[tuple[str, datetime]]:
         """Walk the folders. A file's change is its rename into place: its bytes may be older."""
-        for folder in self.root.iterdir():
+        for folder in filter(Path.is_dir, self.root.iterdir()):
             with os.scandir(folder) as files:
                 for file in files:
                     with suppress(FileNotFoundError):  # it is deleted at this moment

@@ -15,6 +15,7 @@ from django.utils import timezone
 from library.blobs import collecting
 from library.blobs.collecting import (
     CONDEMNED_FOR,
+    FEW_STRAYS,
     STRAY_FOR,
     UNTOUCHED_FOR,
     Collected,
@@ -274,7 +275,7 @@ def test_strays_are_looked_up_by_the_batch(now, monkeypatch):
     with CaptureQueriesContext(connection) as captured:
         assert strays(now + 2 * STRAY_FOR) == (5, 500)
 
-    assert len(captured) == 3
+    assert len(captured) == 6, "counted before anything is deleted"
     assert files() == {blob.key for blob in blobs[5:]}
 
 
@@ -359,3 +360,22 @@ def test_thousands_of_blobs_take_no_more_memory_than_a_batch(now):
 
     assert deleted == 5_000
     assert peak_bytes < 1_000_000
+
+
+def test_a_database_that_knows_few_of_the_files_deletes_none(now):
+    for _ in range(FEW_STRAYS + 1):
+        kept()
+    Blob.objects.all().delete()
+
+    assert strays(now + 2 * STRAY_FOR) == (0, 0)
+    assert len(files()) == FEW_STRAYS + 1
+    assert strays(now + 2 * STRAY_FOR, is_dry_run=True)[0] == FEW_STRAYS + 1
+
+
+def test_a_file_that_lies_beside_the_folders_is_passed_over(now, tmp_path):
+    kept()
+    Blob.objects.all().delete()
+    (tmp_path / ".DS_Store").touch()
+
+    assert strays(now + 2 * STRAY_FOR) == (1, 100)
+    assert (tmp_path / ".DS_Store").exists()

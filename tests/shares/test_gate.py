@@ -4,10 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from library.models import Asset
+from shares import access
 from tests.shares.helpers import many_assets, nothing_is_written
 
 pytestmark = pytest.mark.django_db
@@ -195,3 +197,27 @@ def test_whoever_tries_many_addresses_that_are_no_link_has_to_wait(route, make_s
     assert 0 < int(refused["Retry-After"]) <= 300
     assert carol.get(url, REMOTE_ADDR="203.0.113.8").status_code == 404
     assert carol.get(share.get_absolute_url(), REMOTE_ADDR="203.0.113.7").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"stopped_at": timezone.now(), "epoch": 1}, 410),
+        ({"privacy": "clean", "epoch": 1}, 503),
+        ({"shows_sender": False}, 200),
+    ],
+)
+def test_what_took_long_is_asked_about_once_more(change, status, make_share, carol, monkeypatch):
+    """A count of archives may have to wait for the right to write; meanwhile the link is stopped."""
+    monkeypatch.setattr(access, "SLOW_SECONDS", 0)
+    share = make_share()
+
+    def change_while_it_waits(execute, sql, params, many, context):
+        if sql.lstrip().startswith("INSERT") and "library_throttle" in sql:
+            type(share).objects.filter(pk=share.pk).update(**change)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(change_while_it_waits):
+        response = carol.get(share.get_absolute_url() + "archive")
+
+    assert response.status_code == status

@@ -478,13 +478,13 @@ def large_share(make_share, make_asset) -> Share:
     return make_share([make_asset(data=picture() + os.urandom(8 << 20)) for _ in range(2)])
 
 
-def test_a_full_disk_leaves_a_reason_and_the_archive_is_streamed(large_share, carol):
+def test_a_disk_that_takes_no_more_leaves_a_reason_and_the_archive_is_streamed(large_share, carol):
     with files_of_at_most(12 << 20):
         assert make_all() == 1
 
     archive = Archive.objects.get()
     assert (archive.state, archive.attempts, archive.blob) == ("due", 1, None)
-    assert archive.failure == "It could not be stored: the disk is full, or can't be written to."
+    assert archive.failure == "It could not be stored: the disk can't be written to."
     assert archive.due_at > timezone.now()
     assert not list(settings.INCOMING_DIR.glob("part-*"))
     answer = carol.get(archive_url(large_share))

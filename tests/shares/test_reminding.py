@@ -33,15 +33,22 @@ class Refusing(EmailBackend):
     """A mail server that is down, or refuses some; the others' mails arrive."""
 
     down = False
+    is_lost = False
     refused = ""
+    code = 550
     meanwhile = staticmethod(lambda: None)  # what somebody does while a mail leaves
+
+    def open(self):
+        if self.down:
+            raise ConnectionRefusedError("nobody listens")
 
     def send_messages(self, messages):
         type(self).meanwhile()
-        if self.down:
-            raise SMTPServerDisconnected("please run connect() first")
         if {self.refused} & set(messages[0].to):
-            raise SMTPRecipientsRefused({self.refused: (550, b"no such user")})
+            raise SMTPRecipientsRefused({self.refused: (self.code, b"not now, or never")})
+        if self.is_lost:
+            super().send_messages(messages)
+            raise SMTPServerDisconnected("it took the mail and said nothing")
         return super().send_messages(messages)
 
 
@@ -49,7 +56,9 @@ class Refusing(EmailBackend):
 def server(monkeypatch, settings) -> type[Refusing]:
     settings.EMAIL_BACKEND = f"{__name__}.Refusing"
     monkeypatch.setattr(Refusing, "down", False)
+    monkeypatch.setattr(Refusing, "is_lost", False)
     monkeypatch.setattr(Refusing, "refused", "")
+    monkeypatch.setattr(Refusing, "code", 550)
     monkeypatch.setattr(Refusing, "meanwhile", Refusing.meanwhile)
     return Refusing
 
@@ -195,8 +204,24 @@ def test_an_address_that_is_refused_keeps_no_other_from_its_mail(
 
     assert remind(now=share.expires_at - DAY) == 2
     assert [message.to for message in mail.outbox] == [[other.email] for other in others]
-    share.refresh_from_db()
-    assert share.reminded_at is None
+    assert remind(now=share.expires_at - timedelta(hours=1)) == 0, "it would be refused again"
+
+
+def test_an_address_that_is_refused_for_now_is_tried_again(share, server, alice):
+    server.refused, server.code = alice.email, 451
+    assert remind(now=share.expires_at - DAY) == 0
+    server.refused = ""
+
+    assert remind(now=share.expires_at - DAY) == len(mail.outbox) == 1
+
+
+def test_a_mail_that_may_have_been_taken_is_not_sent_twice(share, server, make_share, alice):
+    make_share(many_assets(alice, 1), expires_at=share.expires_at + TICK)
+    server.is_lost = True
+
+    assert remind(now=share.expires_at - DAY) == len(mail.outbox) == 2
+    assert remind(now=share.expires_at - timedelta(hours=1)) == 0
+    assert len(mail.outbox) == 2
 
 
 def test_all_are_reminded_however_few_are_read_at_once(monkeypatch, make_share, alice, server):
@@ -207,7 +232,7 @@ def test_all_are_reminded_however_few_are_read_at_once(monkeypatch, make_share, 
         Share.objects.filter(pk=each.pk).update(expires_at=end + (n + 1) // 2 * TICK)
     monkeypatch.setattr(reminding, "BATCH", 2)
 
-    server.refused = alice.email
+    server.refused, server.code = alice.email, 450
     refused = remind(now=end - DAY)
     server.refused = ""
 

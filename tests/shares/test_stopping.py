@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
+from shares import stop_views
 from shares.models import Share
 from tests.shares.helpers import many_assets, nothing_is_written
 
@@ -90,6 +91,7 @@ def test_the_message_says_what_happened(shares, as_alice):
     [
         ("/links/", 'id="link-{uuid}"'),
         ("/links/?page=1", 'id="link-{uuid}"'),
+        ("/links/#main", 'id="link-{uuid}"'),
         ("/for-you/", 'id="link-{uuid}"'),
         ("/s/{token}/", 'id="owner-bar"'),
         ("/links/{uuid}/", 'id="sheet-{uuid}"'),
@@ -137,3 +139,40 @@ def test_an_expired_link_can_be_stopped_so_that_it_is_never_renewed(make_share, 
     as_alice.post(f"/links/{share.uuid}/stop/")
 
     assert still_open(share) == [False]
+
+
+def test_a_link_that_was_stopped_meanwhile_reads_as_stopped(shares, as_alice):
+    share = shares[0]
+    as_alice.post(f"/links/{share.uuid}/stop/")
+
+    again = as_alice.post(SEVERAL, {"link": str(share.uuid)}, **htmx("/links/"))
+    asked = as_alice.get(f"/links/{share.uuid}/stop/")
+
+    assert again.status_code == 200
+    assert "hx-swap-oob" in again.content.decode()
+    assert "No link to stop" in asked.content.decode()
+
+
+def test_many_are_asked_about_by_a_form_that_stops_nothing_yet(shares, as_alice):
+    chosen = {"link": [str(share.uuid) for share in shares], "ask": "1"}
+
+    asked = as_alice.post(SEVERAL, chosen)
+
+    assert "Stop sharing 3 links?" in asked.content.decode()
+    assert still_open(*shares) == [True] * 3
+
+
+def test_what_is_too_much_at_once_is_said(shares, as_alice, monkeypatch):
+    monkeypatch.setattr(stop_views, "MOST_AT_ONCE", 2)
+
+    asked = as_alice.post(SEVERAL, {"all": "1", "ask": "1"}).content.decode()
+
+    assert "Stop sharing 2 links?" in asked
+    assert "1 more link is left as it is" in asked
+
+
+def test_an_answer_that_finds_nothing_takes_the_place_of_the_question(as_alice):
+    response = as_alice.post(SEVERAL, {}, **htmx("/links/"))
+
+    assert response.status_code == 400
+    assert response["HX-Retarget"] == "#dialog"

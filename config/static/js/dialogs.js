@@ -3,7 +3,14 @@
 const dialog = document.querySelector("#dialog");
 
 dialog.addEventListener("htmx:afterSwap", (event) => {
-  if (event.target === dialog && !dialog.open) dialog.showModal();
+  if (event.target !== dialog) return;
+  if (!dialog.open) {
+    dialog.showModal();
+    return;
+  }
+  const title = dialog.querySelector("#dialog-title"); // one sheet took another's place, and the focus with it
+  title?.setAttribute("tabindex", "-1");
+  title?.focus();
 });
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog || event.target.closest("[data-close]")) {
