@@ -1,10 +1,10 @@
 """Small typed pieces between Django's requests and our views."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import register_converter
 from django.utils.cache import patch_vary_headers
@@ -73,6 +73,12 @@ def short_text(
     if retry_after_seconds is not None:
         response["Retry-After"] = str(retry_after_seconds)
     return response
+
+
+def when_closed(response: HttpResponseBase, act: Callable[[], object]) -> None:
+    """Do something once an answer is written, or broken off."""
+    # What Django calls then, streamed or not; there is no public name for it
+    response._resource_closers.append(act)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def whole_number(text: str) -> int | None:

@@ -36,15 +36,24 @@ def wait_seconds(limit: Limit, *key: object, now: datetime) -> int:
     except DatabaseError as error:
         logger.warning("a try of %s could not be counted: %s", limit.scope, error)
         return 0
-    if count <= limit.most:
-        return 0
-    return max(1, round((began + limit.within - now).total_seconds()))
+    return _wait(limit, began, now) if count > limit.most else 0
+
+
+def wait_before(limit: Limit, *key: object, now: datetime) -> int:
+    """Return how long the next try has to wait, without counting one; 0 while it is within the limit."""
+    began = _window(limit, now)
+    rows = Throttle.objects.filter(scope=limit.scope, key=_digest(limit.scope, key), window=began)
+    return _wait(limit, began, now) if rows.filter(count__gte=limit.most).exists() else 0
 
 
 def forget(*, now: datetime) -> int:
     """Drop the counts of stretches that are long over; how many."""
     over = Throttle.objects.filter(window__lt=now - KEPT_FOR)
     return over.delete()[0] if over.exists() else 0
+
+
+def _wait(limit: Limit, began: datetime, now: datetime) -> int:
+    return max(1, round((began + limit.within - now).total_seconds()))
 
 
 def _window(limit: Limit, now: datetime) -> datetime:

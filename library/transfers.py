@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -18,7 +19,7 @@ from library.models import Blob
 
 _RANGE = re.compile(r"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_LARGE_BYTES = PIECE_BYTES // 2
+_LARGE_BYTES = PIECE_BYTES // 4
 _MEDIA_POLICY = "sandbox; default-src 'none'"
 
 
@@ -148,20 +149,22 @@ def _answer(request: HttpRequest, body: Body, start: int, stop: int) -> HttpResp
 def _evenly(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     """Join small pieces, as a ZIP of many files has them, to one write each of some 256 KiB at most.
 
-    A large piece is sent as soon as it comes, as it is where nothing small waits for it: copying it
-    beside another would take longer than a write does.
+    A large piece is sent as it is: a write of what is small before it takes less time than copying both.
     """
-    held, held_bytes = [first], len(first)
-    for piece in rest:
-        if held_bytes + len(piece) > PIECE_BYTES:
+    held: list[bytes] = []
+    held_bytes = 0
+    for piece in chain([first], rest):
+        is_large = len(piece) >= _LARGE_BYTES
+        if held and (is_large or held_bytes + len(piece) > PIECE_BYTES):
             yield b"".join(held)
             held, held_bytes = [], 0
-        held.append(piece)
-        held_bytes += len(piece)
-        if held_bytes >= _LARGE_BYTES:
-            yield b"".join(held)  # a single one is not copied
-            held, held_bytes = [], 0
-    yield b"".join(held)
+        if is_large:
+            yield piece
+        else:
+            held.append(piece)
+            held_bytes += len(piece)
+    if held:
+        yield b"".join(held)
 
 
 def _with_headers(response: HttpResponseBase, body: Body, etag: str) -> HttpResponseBase:

@@ -1,7 +1,8 @@
 """The share page and what anybody gets below it: all of it behind the gate."""
 
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from functools import partial
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -11,9 +12,17 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from library.http import SiteRequest, client_of, member_of, render, short_text, whole_number
+from library.http import (
+    SiteRequest,
+    client_of,
+    member_of,
+    render,
+    short_text,
+    when_closed,
+    whole_number,
+)
 from library.models import User
-from library.throttling import Limit, wait_seconds
+from library.throttling import Limit, wait_before, wait_seconds
 from library.transfers import blob_body, no_picture, send
 from shares import share_page
 from shares.access import gated_file, gated_page, gated_part
@@ -106,7 +115,8 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
     """Send the ZIP of all, or of the items that `?items=` names; ticked boxes are redirected to that."""
     if request.method == "POST":
         return _to_selection(request, share)
-    if wait := _wait_for_archive(request, share):
+    counted = partial(_count_of_archives, request, share, now=timezone.now())
+    if wait := counted(wait_before):
         told = "Downloads of this link were begun too often from your network. Try again later."
         return short_text(told, status=429, retry_after_seconds=wait)
     try:
@@ -123,7 +133,9 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
         return _not_whole(request, share, error)
     except ArchiveWaitsError:
         return _no_file(FileState.PREPARING)
-    return send(request, body)
+    response = send(request, body)
+    when_closed(response, partial(counted, wait_seconds))  # no first byte waits for a write
+    return response
 
 
 @gated_file
@@ -132,12 +144,14 @@ def nothing(_request: SiteRequest, _share: Share, rest: str) -> HttpResponseBase
     raise Http404(rest)
 
 
-def _wait_for_archive(request: SiteRequest, share: Share) -> int:
-    """Count an archive that is asked for from its start; return for how many seconds there is none."""
+def _count_of_archives(
+    request: SiteRequest, share: Share, ask: Callable[..., int], *, now: datetime
+) -> int:
+    """Ask about, or count, an archive that is asked for from its start; 0 for anything else."""
     begins = request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
     if request.method != "GET" or not begins:
         return 0
-    return wait_seconds(ARCHIVES, share.pk, client_of(request), now=timezone.now())
+    return ask(ARCHIVES, share.pk, client_of(request), now=now)
 
 
 def _no_file(state: FileState) -> HttpResponseBase:

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponseBase
 
-from library.http import client_of, short_text
+from library.http import client_of, short_text, when_closed
 from library.sockets import cut, progress_of, set_send_buffer
 from shares.models import Share
 
@@ -212,8 +212,7 @@ def carry(request: HttpRequest, share: Share, response: HttpResponseBase) -> Htt
         return short_text(
             "The site is too busy. Try again in a moment.", status=503, retry_after_seconds=5
         )
-    # What Django calls when an answer is closed, streamed or not; there is no public name for it
-    response._resource_closers.append(partial(register.end, server_end))  # type: ignore[attr-defined]  # noqa: SLF001
+    when_closed(response, partial(register.end, server_end))
     return response
 
 
