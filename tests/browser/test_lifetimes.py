@@ -96,7 +96,9 @@ def test_a_mail_leads_to_the_page_that_renews_an_expired_link(
     assert carol.goto(link).status == 410
     sheet.goto(link)
     sheet.get_by_role("link", name="Renew").click()
-    expect(sheet.get_by_role("dialog").get_by_role("button", name="Renew")).to_be_visible()
+    expect(
+        sheet.get_by_role("dialog").get_by_role("button", name="Renew for 30 days")
+    ).to_be_visible()
 
     alice = open_page()
     uuid = sheet.evaluate("document.querySelector('.sheet').action.split('/').at(-3)")
