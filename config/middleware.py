@@ -18,12 +18,11 @@ from library.processing.disks import is_full
 ROBOTS = "noindex, nofollow, noarchive"
 PERSONAL_TYPES = ("text/html", "application/json")
 URGENT = {"account_login"}  # whoever is to stop a link may have to log in first
-DISK_IS_FULL = (
-    "The disk of this site is full. Nothing was changed; what is stored is safe. Try again later."
-)
+DISK_IS_FULL = "The disk of this site is full."
+NOTHING_CHANGED = "Nothing was changed; what is stored is safe. Try again later."
 LOGIN_IS_LOST = (
-    "The disk of this site is full, so who you are could not be kept. What is stored is safe; "
-    "once there is room, look whether what you did was done."
+    "So who you are could not be kept. What is stored is safe; once there is room, "
+    "look whether what you did was done."
 )
 
 ResponseT = TypeVar("ResponseT", bound=HttpResponseBase)
@@ -73,7 +72,7 @@ class FullDisk:
         if match is None or match.view_name not in URGENT:
             return _disk_is_full(request)
         again = partial(match.func, request, *match.args, **match.kwargs)
-        return _or_full(partial(with_reserve, again), request)
+        return _with_reserve(again, request, else_told=NOTHING_CHANGED)
 
 
 class Sessions(SessionMiddleware):
@@ -82,30 +81,27 @@ class Sessions(SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Save the session where it has changed."""
         save = partial(super().process_response, request, response)
-        try:
-            return with_reserve(save)
-        except Exception as error:
-            if not is_full(error):
-                raise
-            return _disk_is_full(request, LOGIN_IS_LOST)
+        return _with_reserve(save, request, else_told=LOGIN_IS_LOST)
 
 
-def _or_full(answer: Callable[[], ResponseT], request: HttpRequest) -> ResponseT | HttpResponse:
+def _with_reserve(
+    answer: Callable[[], ResponseT], request: HttpRequest, *, else_told: str
+) -> ResponseT | HttpResponse:
     try:
-        return answer()
+        return with_reserve(answer)
     except Exception as error:
         if not is_full(error):
             raise
-        return _disk_is_full(request)
+        return _disk_is_full(request, else_told)
 
 
-def _disk_is_full(request: HttpRequest, told: str = DISK_IS_FULL) -> HttpResponse:
+def _disk_is_full(request: HttpRequest, told: str = NOTHING_CHANGED) -> HttpResponse:
     """Answer in the form that is understood: a page, JSON for a script, else one line."""
     accepted = request.headers.get("Accept", "")
     if "application/json" in accepted:
-        return JsonResponse({"problem": told}, status=507)
+        return JsonResponse({"problem": f"{DISK_IS_FULL} {told}"}, status=507)
     if "text/html" not in accepted or request.headers.get("HX-Request"):
-        return short_text(told, status=507)
+        return short_text(f"{DISK_IS_FULL} {told}", status=507)
     return render(request, "507.html", {"told": told}, status=507)
 
 

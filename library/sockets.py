@@ -11,9 +11,8 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-SEND_BUFFER_BYTES = (
-    256 << 10
-)  # what a connection may hold of a page or piece, so that no thread waits
+# What a connection may hold of a page or piece, so that no thread waits
+SEND_BUFFER_BYTES = 256 << 10
 _CLOSED = 7  # of tcpi_state
 _ACKED_AT = 120  # of tcpi_bytes_acked in struct tcp_info
 _INFO_BYTES = 128

@@ -29,6 +29,7 @@ from shares.models import Receipt, Share, Tombstone
 from shares.streaming import carry
 
 TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
+GUESSES = Limit("unknown link", most=60, within=timedelta(minutes=5))  # of a client
 SLOW_SECONDS = 0.5  # of a view; then the gate asks once more before the first byte
 ROBOTS = "noindex, nofollow, noarchive"
 P = ParamSpec("P")
@@ -37,11 +38,8 @@ EndedRefusal = Callable[[HttpRequest, Share | None], HttpResponse]
 ShareView = Callable[Concatenate[SiteRequest, Share, P], HttpResponseBase]
 
 
-GUESSES = Limit("unknown link", most=60, within=timedelta(minutes=5))
-
-
 class UnknownLinkError(Http404):
-    """No link ever had this token."""
+    """No link ever had this token, or it is long gone."""
 
 
 class EndedError(Exception):

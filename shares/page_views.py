@@ -134,7 +134,8 @@ def archive(request: SiteRequest, share: Share) -> HttpResponseBase:
     except ArchiveWaitsError:
         return _no_file(FileState.PREPARING)
     response = send(request, body)
-    when_closed(response, partial(counted, wait_seconds))  # no first byte waits for a write
+    if response.status_code in {200, 206}:
+        when_closed(response, partial(counted, wait_seconds))  # no first byte waits for a write
     return response
 
 

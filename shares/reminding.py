@@ -39,24 +39,31 @@ def remind(*, now: datetime) -> int:
             except OSError as error:  # no mail leaves at all now
                 _give_back(share, error, now=now)
                 return sent
-            sent += _was_sent(_mail(share, titles[share.pk], server), share, now=now)
+            mail = _mail(share, titles[share.pk], server)
+            sent += _was_sent(mail, server, share, now=now)
     server.close()
     return sent
 
 
-def _was_sent(mail: EmailMessage, share: Share, *, now: datetime) -> bool:
+def _was_sent(mail: EmailMessage, server: BaseEmailBackend, share: Share, *, now: datetime) -> bool:
     """Send a mail. One of which it is not known whether it was taken counts as sent: it could come twice."""
     try:
         mail.send()
-    except (SMTPRecipientsRefused, SMTPResponseException) as error:
-        if _is_for_good(error):
-            logger.warning("%s: its reminder was refused", share)
-        else:
-            _give_back(share, error, now=now)
-        return False
     except OSError as error:
-        logger.warning("%s: it is not known whether its reminder was sent: %s", share, error)
+        server.close()  # it may have ended with this mail; the next one has its own
+        return _is_taken_for_sent(error, share, now=now)
     return True
+
+
+def _is_taken_for_sent(error: OSError, share: Share, *, now: datetime) -> bool:
+    if not isinstance(error, (SMTPRecipientsRefused, SMTPResponseException)):
+        logger.warning("%s: it is not known whether its reminder was sent: %s", share, error)
+        return True
+    if _is_for_good(error):
+        logger.warning("%s: its reminder was refused", share)
+    else:
+        _give_back(share, error, now=now)
+    return False
 
 
 def _is_for_good(error: SMTPRecipientsRefused | SMTPResponseException) -> bool:

@@ -90,9 +90,7 @@ class Register:
                 carried = self._carried[server_end] = Carried(server_end.dup(), client)
             elif _is_over(carried):
                 carried.epochs.clear()
-            carried.client = (
-                client  # of a proxy that keeps its connections, each answer has its own
-            )
+            carried.client = client  # a proxy's connections carry the answers of many
             carried.epochs.setdefault(share.pk, share.epoch)
             carried.is_written = False
             carried.stream_of = share.pk if is_stream else None

@@ -14,9 +14,8 @@ from shares.models.items import ShareItem, with_first_items
 from shares.terms import Terms
 from shares.tokens import masked, new_token
 
-RENEWABLE_FOR = timedelta(
-    days=30
-)  # from a link's end by itself; then it is gone, with what is in it
+# From a link's end by itself; then it is gone, with what is in it
+RENEWABLE_FOR = timedelta(days=30)
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
@@ -71,9 +70,8 @@ class Share(models.Model):
         null=True
     )  # stamped once expiry was noticed: a clock set back revives nothing
     stopped_at = models.DateTimeField(null=True)
-    reminded_at = models.DateTimeField(
-        null=True
-    )  # when the sender was told of the coming end, or there was no need to
+    # When the sender was told of the coming end, or there was no need to
+    reminded_at = models.DateTimeField(null=True)
     epoch = models.PositiveIntegerField(default=0)  # moves whenever something allowed no longer is
 
     objects = ShareQuerySet.as_manager()

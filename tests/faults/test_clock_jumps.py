@@ -3,13 +3,11 @@
 import shutil
 import struct
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.person import Person
 from tests.patience import wait_until
 from tests.prepared import prepare
 from tests.site import Site
@@ -98,25 +96,6 @@ def site(clock, tmp_path) -> Iterator[Site]:
     yield site
     running = {*running, *site.stop()}
     assert site.survivors(list(running)) == [], site.log
-
-
-@pytest.fixture
-def answers() -> Counter[int]:
-    return Counter()
-
-
-@pytest.fixture
-def alice(site, answers) -> Person:
-    alice = Person.of(site, "alice@example.org", "Alice Doe")
-    alice.answers = answers
-    return alice
-
-
-@pytest.fixture
-def carol(site, answers) -> Person:
-    carol = Person(site, "")
-    carol.answers = answers
-    return carol
 
 
 def test_a_link_that_ended_stays_ended_and_work_goes_on_when_the_clock_jumps_there_and_back(

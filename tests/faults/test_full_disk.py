@@ -2,13 +2,11 @@
 
 import os
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.person import Person
 from tests.patience import wait_until
 from tests.prepared import prepare
 from tests.site import Site
@@ -40,25 +38,6 @@ def site(disk) -> Iterator[Site]:
     yield site
     running = {*running, *site.stop()}
     assert site.survivors(list(running)) == []
-
-
-@pytest.fixture
-def answers() -> Counter[int]:
-    return Counter()
-
-
-@pytest.fixture
-def alice(site, answers) -> Person:
-    alice = Person.of(site, "alice@example.org", "Alice Doe")
-    alice.answers = answers
-    return alice
-
-
-@pytest.fixture
-def carol(site, answers) -> Person:
-    carol = Person(site, "")
-    carol.answers = answers
-    return carol
 
 
 def take(disk: Path, *, leaving: int) -> Path:

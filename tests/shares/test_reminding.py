@@ -36,18 +36,26 @@ class Refusing(EmailBackend):
     is_lost = False
     refused = ""
     code = 550
+    session = ""  # as in Django's own, opening one that is there does nothing, though it be broken
     meanwhile = staticmethod(lambda: None)  # what somebody does while a mail leaves
 
     def open(self):
         if self.down:
             raise ConnectionRefusedError("nobody listens")
+        self.session = self.session or "open"
+
+    def close(self):
+        self.session = ""
 
     def send_messages(self, messages):
         type(self).meanwhile()
         if {self.refused} & set(messages[0].to):
             raise SMTPRecipientsRefused({self.refused: (self.code, b"not now, or never")})
+        if self.session != "open":
+            raise SMTPServerDisconnected("please run connect() first")
         if self.is_lost:
             super().send_messages(messages)
+            self.session = "broken"
             raise SMTPServerDisconnected("it took the mail and said nothing")
         return super().send_messages(messages)
 

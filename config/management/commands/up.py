@@ -97,14 +97,8 @@ def _children() -> list[Child]:
     web = [
         *(python, "-m", "gunicorn", "config.wsgi:application"),
         *("--bind", f"{host}:{settings.PORT}", "--workers", str(cores)),
-        *(
-            "--worker-class",
-            "gthread",
-            "--threads",
-            str(settings.WEB_THREADS),
-            "--keep-alive",
-            "15",
-        ),
+        *("--worker-class", "gthread", "--threads", str(settings.WEB_THREADS)),
+        *("--keep-alive", "15"),
         *("--limit-request-line", str(REQUEST_LINE_BYTES), "--no-control-socket"),
         *("--graceful-timeout", "5", "--forwarded-allow-ips", proxies, "--log-level", "warning"),
     ]
